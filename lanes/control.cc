@@ -1,0 +1,272 @@
+// See control.hh.
+#include "lanes/control.hh"
+
+#include <utility>
+
+#include "engine/clock.hh"
+#include "engine/log.hh"
+
+namespace lanes {
+namespace {
+
+constexpr std::uint32_t lanes_max = 1u << 23;
+constexpr unsigned ticks_per_second = 1000 / Control::tick_ms;
+/// A clear lane whose packets were all too old for this long gets a fresh window.
+constexpr unsigned window_watch_ticks = 2 * ticks_per_second;
+
+std::uint64_t bit(PortIndex index) noexcept {
+    return std::uint64_t{1} << index;
+}
+
+/// Ports by slot instead of by place in the operator's list.
+void translate(std::vector<LaneSpec>& lanes, const std::vector<PortIndex>& slot_of) {
+    const auto slot = [&](PortIndex& port) {
+        if (port != no_port) port = slot_of[port];
+    };
+    for (LaneSpec& lane : lanes) {
+        slot(lane.port);
+        slot(lane.patch_to);
+        for (PathSpec& path : lane.paths) slot(path.port);
+    }
+}
+
+}  // namespace
+
+engine::Result<std::unique_ptr<Control>> Control::create(const NodeSpec& spec, PortOpener open,
+                                                         Threads threads) {
+    LANES_CHECK(!spec.cores.empty() && spec.cores.size() <= engine::workers_max);
+    auto quiescent = std::make_unique<engine::Quiescent>();
+    auto table = LaneTable::create(lanes_max, static_cast<unsigned>(spec.cores.size()), *quiescent);
+    if (!table) return table.error();
+    auto reassembly = Reassembly::create();
+    if (!reassembly) return reassembly.error();
+    std::unique_ptr<Control> control(new Control(spec, std::move(open), std::move(quiescent),
+                                                 std::move(*table), std::move(*reassembly)));
+    if (threads == Threads::none) return control;
+    for (auto& worker : control->workers_) {
+        if (auto started = worker->start(); !started) return started.error();
+    }
+    return control;
+}
+
+Control::Control(const NodeSpec& spec, PortOpener open,
+                 std::unique_ptr<engine::Quiescent> quiescent, std::unique_ptr<LaneTable> table,
+                 std::unique_ptr<Reassembly> reassembly)
+    : quiescent_(std::move(quiescent)),
+      table_(std::move(table)),
+      reassembly_(std::move(reassembly)),
+      ports_(std::move(open), static_cast<unsigned>(spec.cores.size())),
+      fleet_(*table_, ports_, next_hops_) {
+    spec_.node = spec.node;
+    spec_.cores = spec.cores;
+    spec_.poll = spec.poll;
+    for (unsigned i = 0; i < spec.cores.size(); ++i) {
+        workers_.push_back(
+            std::make_unique<engine::Worker>(i, spec.cores[i], spec.poll, *quiescent_));
+    }
+}
+
+Control::~Control() {
+    stop();
+}
+
+engine::Result<void> Control::check_unchanged(const NodeSpec& next) const {
+    const char* what = next.cores != spec_.cores ? "workers"
+                       : next.poll != spec_.poll ? "poll"
+                       : next.node != spec_.node ? "node"
+                                                 : nullptr;
+    if (what == nullptr) return {};
+    return engine::Error{
+        0, std::string("`") + what + "` cannot change while lanes runs: restart it for that"};
+}
+
+engine::Result<Fleet::Tally> Control::apply(NodeSpec next) {
+    if (auto ok = check_unchanged(next); !ok) return ok.error();
+    next_hops_.begin();
+    auto ports = ports_.prepare(next.ports);
+    if (!ports) return ports.error();
+    FormerPorts before;
+    for (const auto& [slot, spec] : ports->changed) before.emplace_back(slot, ports_.at(slot).spec);
+    if (auto opened = reopen(*ports); !opened) {
+        ports_.undo(*ports);
+        return opened.error();
+    }
+    translate(next.lanes, ports->slot_of);
+    auto lanes = fleet_.prepare(next.lanes, ports->changed_mask());
+    if (!lanes) {
+        ports_.undo(*ports);
+        for (const auto& [slot, spec] : ports->changed) ports_.close(slot);
+        restore(before);
+        return lanes.error();
+    }
+    // Nothing fails from here on.
+    const Fleet::Tally tally = lanes->tally;
+    fleet_.commit(std::move(*lanes));
+    const NodeSpec former = std::exchange(spec_, std::move(next));
+    use_ports();
+    for (const PortIndex slot : ports->removed) ports_.drop(slot);
+    fleet_.reclaim();
+    next_hops_.sweep();
+    next_hops_.refresh(NextHops::Ask::unknown);
+    return tally;
+}
+
+// Closes every changed port and opens it as it is to be. Lanes that use one of them are out of
+// service meanwhile, all others go on. If one cannot be opened, all become what they were.
+engine::Result<void> Control::reopen(const Ports::Change& change) {
+    const std::uint64_t mask = change.changed_mask();
+    if (mask == 0) return {};
+    FormerPorts before;
+    fleet_.suspend(mask);
+    publish_programs(mask);
+    for (const auto& [slot, spec] : change.changed) {
+        before.emplace_back(slot, ports_.at(slot).spec);
+        ports_.close(slot);
+    }
+    for (const auto& [slot, spec] : change.changed) {
+        if (auto opened = ports_.open(slot, spec); !opened) {
+            for (const auto& [other, unused] : change.changed) ports_.close(other);
+            restore(before);
+            return opened;
+        }
+    }
+    return {};
+}
+
+// Brings closed ports back as they were, and the lanes on them.
+void Control::restore(const FormerPorts& before) {
+    if (before.empty()) return;
+    std::uint64_t reopened = 0;
+    for (const auto& [slot, spec] : before) {
+        if (auto opened = ports_.open(slot, spec); !opened) {
+            engine::log(engine::Severity::error,
+                        "cannot bring a port back: " + opened.error().message);
+        }
+        reopened |= bit(slot);
+    }
+    auto lanes = fleet_.prepare(spec_.lanes, reopened);
+    if (!lanes) return engine::log(engine::Severity::error, lanes.error().message);
+    fleet_.commit(std::move(*lanes));
+    use_ports();
+    fleet_.reclaim();
+}
+
+// Works out what each port is for, tells the stages and the workers, and waits until they know.
+void Control::use_ports() {
+    std::array<std::vector<MatchTable::Entry>, engine::ports_max> sources;
+    std::uint64_t carries = 0;
+    std::uint64_t silent = 0;
+    std::uint64_t egress = 0;
+    for (const LaneSpec& spec : spec_.lanes) {
+        Lane* lane = fleet_.lane(spec.name);
+        switch (spec.role) {
+            case Role::patch:
+                egress |= bit(spec.patch_to);
+                [[fallthrough]];
+            case Role::send:
+                if (spec.match) sources[spec.port].push_back({spec.match.get(), lane});
+                break;
+            case Role::receive:
+                egress |= bit(spec.port);
+                break;
+            case Role::relay:
+                carries |= bit(spec.port);
+                break;
+        }
+        for (const PathSpec& path : spec.paths) {
+            (spec.role == Role::receive ? carries : egress) |= bit(path.port);
+        }
+    }
+    for (const LaneSpec& spec : spec_.lanes) {
+        const bool takes = spec.role == Role::send || spec.role == Role::patch;
+        if (takes && !spec.match) sources[spec.port].push_back({nullptr, fleet_.lane(spec.name)});
+    }
+    silent = carries;
+    std::vector<std::unique_ptr<const PortPlan>> former;
+    for (Ports::Slot& slot : ports_.slots()) {
+        if (!slot.taken() || !slot.port) continue;
+        const PortIndex index = slot.shared.index;
+        slot.egress = (egress & bit(index)) != 0;
+        former.push_back(std::move(slot.plan));
+        slot.plan = std::make_unique<PortPlan>(index, slot.port->info(),
+                                               (carries & bit(index)) != 0, sources[index]);
+        if (!slot.ingress) slot.ingress = std::make_unique<Ingress>(*table_, *reassembly_);
+        slot.ingress->publish(slot.plan.get());
+        if ((silent & bit(index)) == 0) continue;
+        if (auto ok = slot.port->silence_host(); !ok) {
+            engine::log(engine::Severity::warning, ok.error().message);
+        }
+    }
+    publish_programs(0);
+}
+
+// Tells every worker what to serve, ports of the mask excepted, and waits until all do so.
+void Control::publish_programs(std::uint64_t without) {
+    Programs former = std::exchange(programs_, {});
+    for (auto& worker : workers_) {
+        auto program = std::make_unique<engine::Program>();
+        for (Ports::Slot& slot : ports_.slots()) {
+            if (!slot.port || (without & bit(slot.shared.index)) != 0) continue;
+            if (slot.plan && (slot.plan->carries || slot.plan->sources)) {
+                program->inputs.push_back({&slot.port->rx(worker->index()), slot.ingress.get()});
+            }
+            if (slot.egress) program->outputs.push_back(&slot.port->tx(worker->index()));
+        }
+        worker->publish(program.get());
+        programs_.push_back(std::move(program));
+    }
+    quiescent_->wait();
+}
+
+void Control::tick() {
+    ++ticks_;
+    next_hops_.refresh(ticks_ % ticks_per_second == 0 ? NextHops::Ask::all
+                                                      : NextHops::Ask::unknown);
+    reassembly_->expire(engine::monotonic_ns(), own_counters_);
+    fleet_.watch_windows(ticks_ % window_watch_ticks, window_watch_ticks);
+}
+
+void Control::stop() {
+    for (auto& worker : workers_) worker->stop();
+    for (Ports::Slot& slot : ports_.slots()) {
+        if (slot.taken()) ports_.close(slot.shared.index);
+    }
+}
+
+std::uint64_t Control::Totals::dropped() const noexcept {
+    std::uint64_t sum = 0;
+    for (const std::uint64_t count : drops) sum += count;
+    return sum;
+}
+
+Control::Totals Control::totals() const {
+    Totals totals;
+    const auto add = [&](const engine::WorkerCounters& counters) {
+        totals.received += counters.received.get();
+        totals.sent += counters.sent.get();
+        totals.made += counters.made.get();
+        totals.absorbed += counters.absorbed.get();
+        totals.copies += counters.copies.get();
+        for (std::size_t i = 0; i < engine::drop_count; ++i) {
+            totals.drops[i] += counters.drops[i].get();
+        }
+    };
+    for (const auto& worker : workers_) add(worker->counters());
+    add(own_counters_);
+    return totals;
+}
+
+Control::LaneTotals Control::totals(const Lane& lane) const {
+    LaneTotals totals;
+    for (unsigned worker = 0; worker < table_->workers(); ++worker) {
+        const LaneShare& share = lane.shares[worker];
+        totals.packets += share.packets.get();
+        totals.bytes += share.bytes.get();
+        totals.dropped += share.dropped.get();
+        totals.duplicates += share.duplicates.get();
+        totals.old += share.old.get();
+    }
+    return totals;
+}
+
+}  // namespace lanes

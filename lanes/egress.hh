@@ -1,0 +1,146 @@
+// emit: the last step of every way through a node. Puts a head before some bytes and gives the
+// result to a transmit queue, by the shorter of two ways: when the frame lies in memory that the
+// egress port shares, the head goes into its headroom and the frame itself is passed on; otherwise
+// head and bytes are written into room that the queue gave, and that is the only copy there is.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+#include "engine/frame.hh"
+#include "engine/memory.hh"
+#include "engine/port.hh"
+#include "engine/scratch.hh"
+#include "engine/worker.hh"
+#include "lanes/lane.hh"
+
+namespace lanes {
+
+/// Bytes that are to leave. `owner` is the received frame they lie in, if nothing else needs that
+/// frame any more; nullptr: they can only be copied.
+struct Item {
+    std::byte* data = nullptr;
+    std::uint32_t len = 0;
+    engine::Frame* owner = nullptr;
+};
+
+/// What is written around the bytes of an item.
+template <typename H>
+concept Head = requires(const H& head, std::byte* to, unsigned i, std::uint32_t len) {
+    { head.bytes() } -> std::same_as<std::uint32_t>;           ///< before the item
+    { head.frame_bytes(len) } -> std::same_as<std::uint32_t>;  ///< whole frame of an item of len
+    {head.write(to, i, len)};                                  ///< writes bytes() bytes at `to`
+    { head.finish(to, len) } -> std::same_as<std::uint32_t>;   ///< returns frame_bytes(len)
+    { head.endpoint() } -> std::same_as<std::uint32_t>;
+};
+
+/// Frames and packets go out as they are.
+struct NoHead {
+    std::uint32_t bytes() const noexcept { return 0; }
+    std::uint32_t frame_bytes(std::uint32_t len) const noexcept { return len; }
+    void write(std::byte*, unsigned, std::uint32_t) const noexcept {}
+    std::uint32_t finish(std::byte*, std::uint32_t len) const noexcept { return len; }
+    std::uint32_t endpoint() const noexcept { return 0; }
+};
+
+namespace detail {
+
+/// Passes items[0..n) on; returns how many the queue took.
+template <Head H>
+unsigned pass_items(engine::WorkerContext& worker, engine::TxQueue& tx, std::span<const Item> items,
+                    unsigned first, const H& head) noexcept {
+    engine::Scratch<engine::Frame, engine::burst_max> frames;
+    const std::uint32_t before = head.bytes();
+    for (unsigned i = 0; i < items.size(); ++i) {
+        const Item& item = items[i];
+        engine::Frame& frame = frames[i];
+        frame = *item.owner;
+        std::byte* start = item.data - before;
+        const std::byte* end = frame.data + frame.len + frame.tailroom;
+        head.write(start, first + i, item.len);
+        frame.headroom += static_cast<std::uint32_t>(start - frame.data);
+        frame.data = start;
+        frame.len = head.finish(start, item.len);
+        frame.tailroom = static_cast<std::uint32_t>(end - start) - frame.len;
+        frame.endpoint = head.endpoint();
+    }
+    const unsigned taken = tx.pass(frames.first(items.size()), worker.counters);
+    for (unsigned i = 0; i < taken; ++i) items[i].owner->data = nullptr;
+    return taken;
+}
+
+/// Copies items[0..n) into claimed room; returns how many there was room for.
+template <Head H>
+unsigned copy_items(engine::WorkerContext& worker, engine::TxQueue& tx, std::span<const Item> items,
+                    unsigned first, const H& head) noexcept {
+    engine::Scratch<engine::Frame, engine::burst_max> room;
+    std::uint32_t longest = 0;
+    for (const Item& item : items) longest = item.len > longest ? item.len : longest;
+    const std::uint32_t need = head.frame_bytes(longest);
+    unsigned n = tx.claim(room.first(items.size()), need);
+    if (n == 0) {
+        // What was gathered in this round may be all that fills the queue.
+        tx.flush(worker.counters);
+        n = tx.claim(room.first(items.size()), need);
+    }
+    for (unsigned i = 0; i < n; ++i) {
+        engine::Frame& frame = room[i];
+        head.write(frame.data, first + i, items[i].len);
+        std::memcpy(frame.data + head.bytes(), items[i].data, items[i].len);
+        frame.len = head.finish(frame.data, items[i].len);
+        frame.endpoint = head.endpoint();
+    }
+    if (n != 0) tx.send(room.first(n), worker.counters);
+    worker.counters.copies.add(n);
+    return n;
+}
+
+inline bool can_pass(const Item& item, std::uint32_t before, std::uint32_t behind) noexcept {
+    if (item.owner == nullptr) return false;
+    const engine::Frame& frame = *item.owner;
+    const auto inside = static_cast<std::uint32_t>(item.data - frame.data);
+    return frame.headroom + inside >= before && frame.tailroom + frame.len >= inside + behind;
+}
+
+}  // namespace detail
+
+/// Sends `items` (at most burst_max) in order, each with its head. `memory` is that of the queue
+/// they were received on. Items that do not fit the queue's frames are dropped as tx_too_big,
+/// those that find no room as tx_full. Returns how many were handed to the queue.
+template <Head H>
+unsigned emit(engine::WorkerContext& worker, const engine::FrameMemory* memory, engine::TxQueue& tx,
+              std::span<Item> items, const H& head) noexcept {
+    const std::uint32_t before = head.bytes();
+    const std::uint32_t max_len = tx.max_len();
+    const bool shared = memory != nullptr && tx.memory() == memory;
+    unsigned sent = 0;
+    unsigned i = 0;
+    const auto n = static_cast<unsigned>(items.size());
+    const auto passable = [&](const Item& item) {
+        return shared && detail::can_pass(item, before, head.frame_bytes(item.len) - before);
+    };
+    const auto fits = [&](const Item& item) { return head.frame_bytes(item.len) <= max_len; };
+    while (i < n) {
+        if (!fits(items[i])) {
+            worker.counters.drop(engine::Drop::tx_too_big);
+            ++i;
+            continue;
+        }
+        const bool pass = passable(items[i]);
+        unsigned end = i + 1;
+        while (end < n && fits(items[end]) && passable(items[end]) == pass) ++end;
+        const std::span<const Item> some = items.subspan(i, end - i);
+        const unsigned done = pass ? detail::pass_items(worker, tx, some, i, head)
+                                   : detail::copy_items(worker, tx, some, i, head);
+        sent += done;
+        i += done;
+        if (done == 0 || (pass && i < end)) {
+            worker.counters.drop(engine::Drop::tx_full, end - i);
+            i = end;
+        }
+    }
+    return sent;
+}
+
+}  // namespace lanes

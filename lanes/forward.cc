@@ -1,0 +1,86 @@
+// See forward.hh.
+#include "lanes/forward.hh"
+
+#include "lanes/carrier.hh"
+#include "lanes/egress.hh"
+
+namespace lanes {
+namespace {
+
+using engine::burst_max;
+using engine::Drop;
+
+struct RelayHead {
+    const Carrier& carrier;
+
+    std::uint32_t bytes() const noexcept { return carrier.head_bytes(); }
+    std::uint32_t frame_bytes(std::uint32_t len) const noexcept { return carrier.frame_bytes(len); }
+    void write(std::byte* to, unsigned, std::uint32_t len) const noexcept {
+        carrier.write_head(to, len);
+    }
+    std::uint32_t finish(std::byte* to, std::uint32_t len) const noexcept {
+        return carrier.finish(to, len);
+    }
+    std::uint32_t endpoint() const noexcept { return carrier.plan().endpoint; }
+};
+
+}  // namespace
+
+void patch_run(engine::WorkerContext& worker, const engine::FrameMemory* memory, Lane& lane,
+               const Plan& plan, std::span<engine::Frame* const> frames) noexcept {
+    LaneShare& share = lane.shares[worker.index];
+    engine::Port* port = plan.out->port.load(std::memory_order_acquire);
+    if (port == nullptr) {
+        worker.counters.drop(Drop::tx_refused, frames.size());
+        return share.dropped.add(frames.size());
+    }
+    engine::Scratch<Item, burst_max> items;
+    std::uint64_t bytes = 0;
+    unsigned n = 0;
+    for (engine::Frame* frame : frames) {
+        items[n++] = {frame->data, frame->len, frame};
+        bytes += frame->len;
+    }
+    const unsigned sent = emit(worker, memory, port->tx(worker.index), items.first(n), NoHead{});
+    share.packets.add(sent);
+    share.bytes.add(bytes);
+    share.dropped.add(n - sent);
+}
+
+void relay_run(engine::WorkerContext& worker, const engine::FrameMemory* memory, Lane& lane,
+               const Plan& plan, std::span<const LanePacket> packets) noexcept {
+    LaneShare& share = lane.shares[worker.index];
+    engine::Scratch<Item, burst_max> items;
+    std::uint64_t bytes = 0;
+    unsigned n = 0;
+    for (const LanePacket& packet : packets) {
+        if (packet.len > plan.packet_max) {
+            worker.counters.drop(Drop::tx_too_big);
+            share.dropped.add(1);
+            continue;
+        }
+        items[n++] = {packet.data, packet.len, packet.frame};
+        bytes += packet.len;
+    }
+    share.bytes.add(bytes);
+    const auto paths = plan.paths();
+    worker.counters.made.add(std::uint64_t{n} * (paths.size() - 1));
+    for (const PathPlan& path : paths) {
+        const Carrier carrier(path, worker.index);
+        engine::Port* port = path.slot->port.load(std::memory_order_acquire);
+        const bool last = &path == &paths.back();
+        unsigned sent = 0;
+        if (port == nullptr) {
+            worker.counters.drop(Drop::tx_refused, n);
+        } else if (!carrier.ready()) {
+            worker.counters.drop(Drop::no_next_hop, n);
+        } else {
+            sent = emit(worker, last ? memory : nullptr, port->tx(worker.index), items.first(n),
+                        RelayHead{carrier});
+        }
+        share.dropped.add(n - sent);
+        if (last) share.packets.add(sent);
+    }
+}
+
+}  // namespace lanes

@@ -1,0 +1,169 @@
+// See ingress.hh.
+#include "lanes/ingress.hh"
+
+#include "lanes/forward.hh"
+#include "lanes/runs.hh"
+#include "lanes/send.hh"
+
+namespace lanes {
+namespace {
+
+using engine::burst_max;
+using engine::Drop;
+
+/// Starts to fetch what a worker touches of a lane, long before it does.
+void prefetch(const Lane* lane, unsigned worker) noexcept {
+    __builtin_prefetch(lane);
+    __builtin_prefetch(reinterpret_cast<const LaneShare*>(lane + 1) + worker, 1);
+}
+
+void prefetch_plan(const Plan* plan) noexcept {
+    const auto* bytes = reinterpret_cast<const std::byte*>(plan);
+    for (std::size_t at = 0; at < sizeof(Plan) + sizeof(PathPlan); at += engine::cache_line) {
+        __builtin_prefetch(bytes + at);
+    }
+}
+
+bool all_same(Lane* const* lanes, unsigned n) noexcept {
+    for (unsigned i = 1; i < n; ++i) {
+        if (lanes[i] != lanes[0]) return false;
+    }
+    return true;
+}
+
+/// Brings the lanes of a mixed burst into the cache, all at once instead of one after the other.
+void prefetch_all(Lane* const* lanes, unsigned n, unsigned worker) noexcept {
+    if (all_same(lanes, n)) return;
+    for (unsigned i = 0; i < n; ++i) {
+        if (lanes[i] != nullptr) prefetch(lanes[i], worker);
+    }
+    for (unsigned i = 0; i < n; ++i) {
+        if (lanes[i] == nullptr) continue;
+        const Plan* plan = lanes[i]->plan.load(std::memory_order_acquire);
+        if (plan != nullptr) prefetch_plan(plan);
+    }
+}
+
+}  // namespace
+
+void Ingress::run(engine::WorkerContext& worker, engine::RxQueue& queue,
+                  engine::Burst& burst) noexcept {
+    const PortPlan* plan = plan_.load(std::memory_order_acquire);
+    if (plan == nullptr) return worker.counters.drop(Drop::no_lane, burst.size());
+    const engine::FrameMemory* memory = queue.memory();
+    engine::Frame* frames[burst_max];
+    unsigned frame_count = 0;
+    if (!plan->carries) {
+        for (engine::Frame& frame : burst) frames[frame_count++] = &frame;
+        return depart(worker, memory, *plan, {frames, frame_count});
+    }
+    engine::Scratch<LanePacket, burst_max> packets;
+    std::uint32_t ids[burst_max];
+    unsigned packet_count = 0;
+    for (engine::Frame& frame : burst) {
+        const Arrival arrival = parse_carrier(frame, plan->listener);
+        if (arrival.packet == nullptr) {
+            if (arrival.drop == Drop::not_for_us && plan->sources) {
+                frames[frame_count++] = &frame;
+            } else {
+                worker.counters.drop(arrival.drop);
+            }
+            continue;
+        }
+        if (arrival.len < wire::header_bytes) {
+            worker.counters.drop(Drop::malformed_packet);
+            continue;
+        }
+        const wire::Header header = wire::read_header(arrival.packet);
+        if (wire::Type{header.type} != wire::Type::data) {
+            worker.counters.drop(Drop::malformed_packet);
+            continue;
+        }
+        packets[packet_count] = {&frame, arrival.packet, arrival.len, header.subspace,
+                                 header.sequence};
+        ids[packet_count++] = header.lane;
+    }
+    if (packet_count != 0) arrive(worker, memory, *plan, packets.first(packet_count), ids);
+    if (frame_count != 0) depart(worker, memory, *plan, {frames, frame_count});
+}
+
+void Ingress::look_up(const std::uint32_t* ids, unsigned n, Lane** found) const noexcept {
+    const LaneTable::Reader reader(table_);
+    unsigned same = 1;
+    while (same < n && ids[same] == ids[0]) ++same;
+    if (same == n) {
+        Lane* lane = reader.find(ids[0]);
+        for (unsigned i = 0; i < n; ++i) found[i] = lane;
+        return;
+    }
+    for (unsigned i = 0; i < n; ++i) __builtin_prefetch(reader.start_of(ids[i]));
+    for (unsigned i = 0; i < n; ++i) found[i] = reader.find(ids[i]);
+}
+
+void Ingress::arrive(engine::WorkerContext& worker, const engine::FrameMemory* memory,
+                     const PortPlan& plan, std::span<const LanePacket> packets,
+                     const std::uint32_t* ids) noexcept {
+    Lane* lanes[burst_max];
+    const auto n = static_cast<unsigned>(packets.size());
+    look_up(ids, n, lanes);
+    prefetch_all(lanes, n, worker.index);
+    for (unsigned i = 0; i < n; ++i) {
+        if (lanes[i] == nullptr) worker.counters.drop(Drop::unknown_lane);
+    }
+    const std::uint64_t port_bit = std::uint64_t{1} << plan.index;
+    for_each_run({lanes, n}, [&](Lane& lane, std::span<const std::uint8_t> members) noexcept {
+        const Plan* what = lane.plan.load(std::memory_order_acquire);
+        Drop reason = Drop::unknown_lane;
+        if (what != nullptr) {
+            const bool arrives = what->role == Role::receive || what->role == Role::relay;
+            const bool here = (what->arrival_ports & port_bit) != 0;
+            reason = !arrives ? Drop::not_receiving : Drop::wrong_port;
+            if (arrives && here) {
+                engine::Scratch<LanePacket, burst_max> run;
+                unsigned count = 0;
+                for (const std::uint8_t i : members) run[count++] = packets[i];
+                if (what->role == Role::relay) {
+                    relay_run(worker, memory, lane, *what, run.first(count));
+                } else {
+                    receive_run(worker, memory, lane, *what, run.first(count), reassembly_);
+                }
+                return;
+            }
+        }
+        worker.counters.drop(reason, members.size());
+        lane.shares[worker.index].dropped.add(members.size());
+    });
+}
+
+void Ingress::depart(engine::WorkerContext& worker, const engine::FrameMemory* memory,
+                     const PortPlan& plan, std::span<engine::Frame* const> frames) noexcept {
+    Lane* lanes[burst_max];
+    const auto n = static_cast<unsigned>(frames.size());
+    if (Lane* only = plan.matches.only(); only != nullptr) {
+        for (unsigned i = 0; i < n; ++i) lanes[i] = only;
+    } else {
+        engine::Scratch<FlowKey, burst_max> keys;
+        for (unsigned i = 0; i < n; ++i) {
+            keys[i] = read_flow_key(frames[i]->data, frames[i]->len, plan.listener.kind);
+        }
+        plan.matches.find(keys.first(n), lanes);
+        prefetch_all(lanes, n, worker.index);
+    }
+    for (unsigned i = 0; i < n; ++i) {
+        if (lanes[i] == nullptr) worker.counters.drop(Drop::no_lane);
+    }
+    for_each_run({lanes, n}, [&](Lane& lane, std::span<const std::uint8_t> members) noexcept {
+        const Plan* what = lane.plan.load(std::memory_order_acquire);
+        if (what == nullptr) return worker.counters.drop(Drop::no_lane, members.size());
+        engine::Frame* run[burst_max];
+        unsigned count = 0;
+        for (const std::uint8_t i : members) run[count++] = frames[i];
+        if (what->role == Role::patch) {
+            patch_run(worker, memory, lane, *what, {run, count});
+        } else {
+            send_run(worker, memory, lane, *what, {run, count});
+        }
+    });
+}
+
+}  // namespace lanes

@@ -1,0 +1,61 @@
+// Ingress: the stage behind every receive queue. Sorts what a burst holds into lane packets (when
+// lanes arrive over this port) and frames (when lanes leave from it), finds the lane of each,
+// groups them into runs of one lane, and lets sending, receiving or forwarding deal with a run.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "engine/worker.hh"
+#include "lanes/carrier.hh"
+#include "lanes/lane_table.hh"
+#include "lanes/match_table.hh"
+#include "lanes/reassembly.hh"
+#include "lanes/receive.hh"
+
+namespace lanes {
+
+/// What comes in over one port is for; immutable, replaced as a whole by Control.
+struct PortPlan {
+    PortIndex index = no_port;
+    bool carries = false;  ///< lane packets may arrive
+    Listener listener;     ///< and are recognised by this
+    bool sources = false;  ///< frames go into lanes
+    MatchTable matches;    ///< chosen by this
+
+    PortPlan(PortIndex port, const engine::PortInfo& info, bool port_carries,
+             std::span<const MatchTable::Entry> entries)
+        : index(port),
+          carries(port_carries),
+          listener(info),
+          sources(!entries.empty()),
+          matches(entries) {}
+};
+
+class Ingress final : public engine::Stage {
+  public:
+    Ingress(const LaneTable& table, Reassembly& reassembly)
+        : table_(table), reassembly_(reassembly) {}
+
+    void run(engine::WorkerContext& worker, engine::RxQueue& queue,
+             engine::Burst& burst) noexcept override;
+
+    /// Control only. The former plan may go after Quiescent::wait(). nullptr: everything is
+    /// dropped.
+    void publish(const PortPlan* plan) noexcept { plan_.store(plan, std::memory_order_release); }
+
+  private:
+    void arrive(engine::WorkerContext& worker, const engine::FrameMemory* memory,
+                const PortPlan& plan, std::span<const LanePacket> packets,
+                const std::uint32_t* ids) noexcept;
+    void depart(engine::WorkerContext& worker, const engine::FrameMemory* memory,
+                const PortPlan& plan, std::span<engine::Frame* const> frames) noexcept;
+    void look_up(const std::uint32_t* ids, unsigned n, Lane** found) const noexcept;
+
+    const LaneTable& table_;
+    Reassembly& reassembly_;
+    /// Writer: Control (release); readers: workers (acquire).
+    std::atomic<const PortPlan*> plan_{nullptr};
+};
+
+}  // namespace lanes

@@ -1,0 +1,103 @@
+// See lane_table.hh.
+#include "lanes/lane_table.hh"
+
+#include <new>
+
+namespace lanes {
+namespace {
+
+constexpr std::uint64_t capacity_min = 1024;
+
+}  // namespace
+
+engine::Result<std::unique_ptr<LaneTable>> LaneTable::create(std::uint32_t lanes_max,
+                                                             unsigned workers,
+                                                             engine::Quiescent& quiescent) {
+    std::unique_ptr<LaneTable> table(new LaneTable(workers, quiescent));
+    table->lanes_max_ = lanes_max;
+    table->stride_ = sizeof(Lane) + workers * sizeof(LaneShare);
+    auto lanes = engine::Region::map(table->stride_ * lanes_max, engine::Region::Pages::huge);
+    if (!lanes) return lanes.error();
+    table->lanes_ = std::move(*lanes);
+    if (auto built = table->rebuild(capacity_min); !built) return built.error();
+    return table;
+}
+
+engine::Result<Lane*> LaneTable::add(std::uint32_t id) {
+    std::uint32_t index;
+    if (!free_.empty()) {
+        index = free_.back();
+        free_.pop_back();
+    } else if (end_ < lanes_max_) {
+        index = end_++;
+    } else {
+        return engine::Error{0, "no room for more than " + std::to_string(lanes_max_) + " lanes"};
+    }
+    Lane* lane = new (lanes_.data() + index * stride_) Lane;
+    auto* shares = reinterpret_cast<LaneShare*>(lane + 1);
+    for (unsigned i = 0; i < workers_; ++i) new (shares + i) LaneShare;
+    lane->shares = shares;
+    lane->id = id;
+    lane->index = index;
+    // Grow before the lane is needed: publish() must not fail. At most half of the slots are used.
+    if ((used_ + reserved_ + 1) * 2 > capacity_) {
+        const bool full = (live_ + reserved_ + 1) * 4 > capacity_;
+        if (auto built = rebuild(full ? capacity_ * 2 : capacity_); !built) {
+            free_.push_back(index);
+            return built.error();
+        }
+    }
+    ++reserved_;
+    return lane;
+}
+
+void LaneTable::publish(Lane& lane) {
+    put(slots(), capacity_ - 1, std::uint64_t{lane.id} << 32 | (lane.index + 1));
+    --reserved_;
+    ++used_;
+    ++live_;
+}
+
+void LaneTable::retire(Lane& lane) {
+    const std::uint64_t entry = std::uint64_t{lane.id} << 32 | (lane.index + 1);
+    for (std::uint64_t at = mix(lane.id) & (capacity_ - 1);; at = (at + 1) & (capacity_ - 1)) {
+        Slot& slot = slots()[at];
+        const std::uint64_t seen = slot.load(std::memory_order_relaxed);
+        if (seen == 0) return;
+        if (seen != entry) continue;
+        // Not 0: that would hide the entries which were pushed on beyond it.
+        slot.store(tombstone, std::memory_order_release);
+        --live_;
+        return;
+    }
+}
+
+void LaneTable::free(Lane& lane) {
+    free_.push_back(lane.index);
+}
+
+void LaneTable::put(Slot* slots, std::uint64_t mask, std::uint64_t entry) noexcept {
+    std::uint64_t at = mix(static_cast<std::uint32_t>(entry >> 32)) & mask;
+    while (slots[at].load(std::memory_order_relaxed) != 0) at = (at + 1) & mask;
+    slots[at].store(entry, std::memory_order_release);
+}
+
+engine::Result<void> LaneTable::rebuild(std::uint64_t capacity) {
+    auto region = engine::Region::map(engine::cache_line + capacity * sizeof(Slot),
+                                      engine::Region::Pages::huge);
+    if (!region) return region.error();
+    *reinterpret_cast<std::uint64_t*>(region->data()) = capacity - 1;
+    auto* fresh = reinterpret_cast<Slot*>(region->data() + engine::cache_line);
+    for (std::uint64_t at = 0; at < capacity_; ++at) {
+        const std::uint64_t entry = slots()[at].load(std::memory_order_relaxed);
+        if (entry != 0 && entry != tombstone) put(fresh, capacity - 1, entry);
+    }
+    view_.store(region->data(), std::memory_order_release);
+    quiescent_.wait();
+    table_ = std::move(*region);
+    capacity_ = capacity;
+    used_ = live_;
+    return {};
+}
+
+}  // namespace lanes

@@ -1,0 +1,74 @@
+// See next_hops.hh.
+#include "lanes/next_hops.hh"
+
+#include <string>
+
+#include "engine/log.hh"
+
+namespace lanes {
+namespace {
+
+using engine::log;
+using engine::Severity;
+
+/// Refreshes without an answer before the operator hears of it: about a second.
+constexpr unsigned misses_reported = 10;
+
+std::uint64_t packed(const engine::MacAddress& mac) {
+    std::uint64_t value = 0;
+    for (const std::uint8_t byte : mac.bytes) value = value << 8 | byte;
+    return value | NextHop::known;
+}
+
+}  // namespace
+
+const NextHop* NextHops::find(const PortSlot& slot, const engine::IpAddress& destination) {
+    auto& entry = entries_[{slot.index, destination}];
+    if (!entry) entry = std::make_unique<Entry>();
+    entry->slot = &slot;
+    entry->wanted = true;
+    return &entry->hop;
+}
+
+void NextHops::begin() {
+    for (auto& [key, entry] : entries_) entry->wanted = false;
+}
+
+void NextHops::sweep() {
+    std::erase_if(entries_, [](const auto& item) { return !item.second->wanted; });
+}
+
+void NextHops::refresh(Ask ask) {
+    for (auto& [key, entry] : entries_) {
+        if (ask == Ask::all || entry->hop.mac.load(std::memory_order_relaxed) == 0) {
+            refresh_one(key, *entry);
+        }
+    }
+}
+
+void NextHops::refresh_one(const Key& key, Entry& entry) {
+    engine::Port* port = entry.slot->port.load(std::memory_order_relaxed);
+    const auto mac = port == nullptr ? std::nullopt : port->next_hop(key.second);
+    const std::uint64_t before = entry.hop.mac.load(std::memory_order_relaxed);
+    if (!mac) {
+        // An address that was good stays in use: a lane that nobody answers is what we are for.
+        ++entry.misses;
+        if (before == 0 && entry.misses == misses_reported && port != nullptr) {
+            entry.reported = true;
+            log(Severity::warning, "port " + port->info().name + ": no MAC address known for " +
+                                       to_string(key.second) +
+                                       "; still asking (or set `next_hop` to a MAC address)");
+        }
+        return;
+    }
+    entry.misses = 0;
+    const std::uint64_t now = packed(*mac);
+    if (now == before) return;
+    entry.hop.mac.store(now, std::memory_order_relaxed);
+    if (before != 0 || entry.reported) {
+        log(Severity::notice, "port " + port->info().name + ": " + to_string(key.second) +
+                                  " is at " + to_string(*mac));
+    }
+}
+
+}  // namespace lanes

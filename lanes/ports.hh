@@ -1,0 +1,76 @@
+// Ports: the open ports of a node in their slots. A slot keeps its index while the node runs, so
+// that a port may be closed and opened again under the lanes that use it. Control only.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/port.hh"
+#include "engine/result.hh"
+#include "lanes/ingress.hh"
+#include "lanes/lane.hh"
+
+namespace lanes {
+
+/// Opens a port by the driver its spec names. The composition root knows the drivers.
+using PortOpener =
+    std::function<engine::Result<std::unique_ptr<engine::Port>>(const engine::PortSpec&, unsigned)>;
+
+class Ports {
+  public:
+    struct Slot {
+        PortSlot shared;
+        engine::PortSpec spec;
+        std::unique_ptr<engine::Port> port;
+        std::unique_ptr<Ingress> ingress;
+        std::unique_ptr<const PortPlan> plan;
+        bool egress = false;  ///< some lane sends out of it
+
+        bool taken() const noexcept { return !spec.name.empty(); }
+    };
+
+    Ports(PortOpener open, unsigned workers) : open_(std::move(open)), workers_(workers) {}
+
+    /// How a list of ports differs from what is open.
+    struct Change {
+        std::vector<PortIndex> slot_of;  ///< of each port of the new list
+        std::vector<PortIndex> added;    ///< slots opened for it
+        std::vector<std::pair<PortIndex, engine::PortSpec>> changed;  ///< and what they become
+        std::vector<PortIndex> removed;
+
+        std::uint64_t changed_mask() const noexcept {
+            std::uint64_t mask = 0;
+            for (const auto& [slot, spec] : changed) mask |= std::uint64_t{1} << slot;
+            return mask;
+        }
+    };
+
+    /// Compares, and opens what is new; on an error nothing has changed.
+    engine::Result<Change> prepare(const std::vector<engine::PortSpec>& next);
+    /// Closes what prepare() opened.
+    void undo(const Change& change);
+
+    engine::Result<void> open(PortIndex index, const engine::PortSpec& spec);
+    /// No worker may use the port any more.
+    void close(PortIndex index);
+    /// Closes and gives the slot away.
+    void drop(PortIndex index);
+
+    Slot& at(PortIndex index) noexcept { return slots_[index]; }
+    std::array<Slot, engine::ports_max>& slots() noexcept { return slots_; }
+    const std::array<Slot, engine::ports_max>& slots() const noexcept { return slots_; }
+
+  private:
+    Slot* find(std::string_view name) noexcept;
+
+    PortOpener open_;
+    unsigned workers_;
+    std::array<Slot, engine::ports_max> slots_;
+};
+
+}  // namespace lanes
