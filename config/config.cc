@@ -1,0 +1,324 @@
+// See config.hh. The top of a node file (node, workers, poll, state, tables) is read here; ports
+// and lanes have files of their own. Ports are read before lanes, and the number of workers before
+// the ports, in whatever order the file has them.
+#include "config/config.hh"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <exception>
+#include <filesystem>
+#include <memory>
+#include <utility>
+
+#include "config/checks.hh"
+#include "config/lanes.hh"
+#include "config/ports.hh"
+#include "config/tables.hh"
+#include "config/text.hh"
+#include "config/tree.hh"
+#include "engine/limits.hh"
+
+namespace lanes::config {
+namespace {
+
+constexpr std::uint32_t core_max = 1023;  ///< what a cpu_set_t can name
+constexpr std::size_t tables_max = 64;
+constexpr std::size_t reported_max = 100;
+
+/// Reads one node; all parts share what they have found so far.
+class NodeReader {
+  public:
+    NodeReader(const std::string& file_name, const TableReader& tables, Loaded& loaded,
+               Diagnostics& diagnostics)
+        : folder_(std::filesystem::path(file_name).parent_path()),
+          tables_(tables),
+          node_(loaded.spec),
+          diagnostics_(diagnostics),
+          lanes_(node_, ports_, diagnostics) {}
+
+    void read(const Node& root) {
+        if (root.kind == Node::Kind::broken) return;
+        if (root.kind != Node::Kind::map) {
+            diagnostics_.error(root.at, say("expected a map of keys, found ", described(root),
+                                            "; begin with `node: NAME`"));
+            return;
+        }
+        refuse_unknown(root);
+        read_node(root.find("node"), root.at);
+        read_workers(root.find("workers"));
+        read_poll(root.find("poll"));
+        read_state(root.find("state"));
+        const Node* ports = root.find("ports");
+        if (ports != nullptr) {
+            read_ports(*ports, node_, ports_, diagnostics_);
+        } else {
+            diagnostics_.error(root.at,
+                               "the node has no `ports`; expected at least one; add "
+                               "`ports:` with one `name: {driver: ...}` per port");
+        }
+        read_lanes(root.find("lanes"));
+        read_tables(root.find("tables"));
+        check_node(node_, lanes_.places(), ports_, diagnostics_);
+    }
+
+  private:
+    void refuse_unknown(const Node& root) {
+        static constexpr std::array<std::string_view, 7> keys = {
+            "lanes", "node", "poll", "ports", "state", "tables", "workers"};
+        for (const Node& child : root.children) {
+            if (std::find(keys.begin(), keys.end(), child.key) != keys.end()) continue;
+            unknown_key(child, "the node file", keys, diagnostics_);
+        }
+    }
+
+    void read_node(const Node* node, const Place& at) {
+        if (node == nullptr) {
+            diagnostics_.error(at, "the node has no `node`; expected its name; add `node: NAME`");
+            return;
+        }
+        const Field field{"node", {}};
+        const Scalar name = scalar_of(*node, field, "a name", diagnostics_);
+        if (auto text = read_name(name, field, diagnostics_)) node_.node = std::move(*text);
+    }
+
+    /// Leaves node_.cores empty after an error.
+    void read_workers(const Node* node) {
+        const Field field{"workers", {}};
+        if (node == nullptr) {
+            node_.cores = {0};
+            return;
+        }
+        if (node->kind != Node::Kind::list) {
+            const Scalar count =
+                scalar_of(*node, field, "a number or a list of cores", diagnostics_);
+            const auto value = read_number(count, field,
+                                           {1, engine::workers_max, NumberRule::Base::decimal,
+                                            NumberRule::Step::one, ", or a list of cores,"},
+                                           diagnostics_);
+            for (unsigned core = 0; value && core < *value; ++core) node_.cores.push_back(core);
+            return;
+        }
+        if (node->children.empty() || node->children.size() > engine::workers_max) {
+            diagnostics_.error(node->at, say("expected 1 to ", std::to_string(engine::workers_max),
+                                             " cores for `workers`, found a list of ",
+                                             std::to_string(node->children.size()),
+                                             "; write one core per worker"));
+            return;
+        }
+        for (const Node& child : node->children) read_core(child, field);
+    }
+
+    void read_core(const Node& child, const Field& field) {
+        const Scalar scalar = scalar_of(child, field, "the number of a core", diagnostics_);
+        const auto core = read_number(scalar, field, {0, core_max}, diagnostics_);
+        if (!core) return;
+        if (std::find(node_.cores.begin(), node_.cores.end(), *core) != node_.cores.end()) {
+            diagnostics_.error(child.at, say("core ", scalar.text,
+                                             " is in `workers` already; expected a core of its "
+                                             "own for each worker; remove one of them"));
+            return;
+        }
+        node_.cores.push_back(*core);
+    }
+
+    void read_poll(const Node* node) {
+        using engine::PollMode;
+        static constexpr std::array<std::string_view, 3> words = {"busy", "adaptive", "sleep"};
+        static constexpr std::array modes = {PollMode::busy, PollMode::adaptive, PollMode::sleep};
+        if (node == nullptr) return;
+        const Field field{"poll", {}};
+        const Scalar scalar = scalar_of(*node, field, "one of busy, adaptive, sleep", diagnostics_);
+        const auto word = read_word(scalar, field, words, diagnostics_);
+        if (word) node_.poll = modes[*word];
+    }
+
+    void read_state(const Node* node) {
+        if (node == nullptr) return;
+        const Field field{"state", {}};
+        const Scalar scalar = scalar_of(*node, field, "a directory", diagnostics_);
+        if (auto path = read_path(scalar, field, diagnostics_)) node_.state = std::move(*path);
+    }
+
+    /// Whether there is a list to go through; reports what is none.
+    bool expect_list(const Node* node, std::string_view key, std::string_view example) {
+        if (node == nullptr || node->kind == Node::Kind::broken) return false;
+        if (node->kind == Node::Kind::list) return true;
+        diagnostics_.error(node->at, say("expected a list for `", key, "`, found ",
+                                         described(*node), "; ", example));
+        return false;
+    }
+
+    void read_lanes(const Node* node) {
+        if (!expect_list(node, "lanes", "write one `- name: NAME` per lane")) return;
+        LaneFields fields;
+        for (const Node& lane : node->children) {
+            if (read_fields(lane, fields, diagnostics_)) lanes_.add(fields);
+        }
+    }
+
+    void read_tables(const Node* node) {
+        if (!expect_list(node, "tables", "write [customers.csv]")) return;
+        if (node->children.size() > tables_max) {
+            diagnostics_.error(
+                node->at, say("expected at most ", std::to_string(tables_max), " tables, found ",
+                              std::to_string(node->children.size()), "; join some of them"));
+            return;
+        }
+        std::vector<std::string> seen;
+        for (const Node& child : node->children) {
+            const Field field{"tables", {}};
+            const Scalar scalar = scalar_of(child, field, "the path of a table", diagnostics_);
+            const auto name = read_path(scalar, field, diagnostics_);
+            if (!name) continue;
+            const std::string path = (folder_ / *name).lexically_normal().string();
+            if (std::find(seen.begin(), seen.end(), path) != seen.end()) {
+                diagnostics_.error(child.at, say("table ", shown(*name),
+                                                 " is in `tables` already; expected each table "
+                                                 "once; remove one of them"));
+                continue;
+            }
+            seen.push_back(path);
+            read_one_table(child, *name, path);
+        }
+    }
+
+    void read_one_table(const Node& child, const std::string& name, const std::string& path) {
+        const auto pieces = tables_(path);
+        if (!pieces) {
+            diagnostics_.error(child.at, say("cannot open the lane table ", shown(name), ": ",
+                                             pieces.error().message,
+                                             "; expected a CSV file, by its path from the folder "
+                                             "of this file; mend the path"));
+            return;
+        }
+        read_table(pieces.value(), diagnostics_.add_file(path), lanes_, diagnostics_);
+    }
+
+    const std::filesystem::path folder_;
+    const TableReader& tables_;
+    NodeSpec& node_;
+    Diagnostics& diagnostics_;
+    PortTable ports_;
+    LaneReader lanes_;
+};
+
+/// A descriptor that closes itself, shared by the copies of a TablePieces.
+class Descriptor {
+  public:
+    explicit Descriptor(int fd) : fd_(fd) {}
+    ~Descriptor() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    int get() const noexcept { return fd_; }
+
+  private:
+    const int fd_;
+};
+
+engine::Result<std::size_t> read_some(int fd, std::span<char> room) {
+    for (;;) {
+        const ssize_t len = ::read(fd, room.data(), room.size());
+        if (len >= 0) return static_cast<std::size_t>(len);
+        if (errno != EINTR) return engine::system_error(errno, "read");
+    }
+}
+
+engine::Result<TablePieces> open_table(const std::string& path) {
+    auto file = std::make_shared<Descriptor>(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file->get() < 0) return engine::system_error(errno, path);
+    return TablePieces([file](std::span<char> room) { return read_some(file->get(), room); });
+}
+
+/// The whole of a file, or of its beginning up to one byte more than a node file may have.
+engine::Result<std::string> read_file(const std::string& path) {
+    const auto pieces = open_table(path);
+    if (!pieces) return pieces.error();
+    std::string text;
+    std::vector<char> room(std::size_t{64} << 10);
+    while (text.size() <= node_file_bytes_max) {
+        const auto len = pieces.value()(room);
+        if (!len) return engine::Error{len.error().code, say(path, ": ", len.error().message)};
+        if (len.value() == 0) break;
+        text.append(room.data(), len.value());
+    }
+    return text;
+}
+
+void take(Diagnostics& diagnostics, Loaded& loaded) {
+    loaded.diagnostics = diagnostics.sorted();
+    loaded.left_out = diagnostics.left_out();
+}
+
+Loaded failed(const std::string& file_name, std::string message) {
+    Loaded loaded;
+    loaded.diagnostics.push_back({file_name, 0, 0, Diagnostic::Level::error, std::move(message)});
+    return loaded;
+}
+
+}  // namespace
+
+bool Loaded::good() const {
+    return !unreadable &&
+           std::none_of(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& diagnostic) {
+               return diagnostic.level == Diagnostic::Level::error;
+           });
+}
+
+Loaded parse_node(std::string_view text, std::string file_name, const TableReader& tables) {
+    try {
+        Loaded loaded;
+        Diagnostics diagnostics;
+        const std::uint16_t file = diagnostics.add_file(file_name);
+        if (const auto root = read_tree(text, file, diagnostics)) {
+            NodeReader(file_name, tables, loaded, diagnostics).read(*root);
+        }
+        take(diagnostics, loaded);
+        return loaded;
+    } catch (const std::exception& error) {
+        return failed(file_name, say("cannot be loaded: ", error.what()));
+    }
+}
+
+Loaded load_node(const std::string& path) {
+    try {
+        const auto text = read_file(path);
+        if (text) return parse_node(text.value(), path, open_table);
+        Loaded loaded = failed(path, say("cannot be read: ", text.error().message,
+                                         "; expected a node file; mend the path"));
+        loaded.unreadable = true;
+        return loaded;
+    } catch (const std::exception& error) {
+        return failed(path, say("cannot be loaded: ", error.what()));
+    }
+}
+
+std::string report(const Loaded& loaded) {
+    std::size_t errors = 0;
+    for (const Diagnostic& diagnostic : loaded.diagnostics) {
+        if (diagnostic.level == Diagnostic::Level::error) ++errors;
+    }
+    errors = std::min(errors, reported_max);
+    std::size_t warnings = std::min(loaded.diagnostics.size(), reported_max) - errors;
+    std::string text;
+    std::size_t more = loaded.left_out;
+    for (const Diagnostic& diagnostic : loaded.diagnostics) {
+        std::size_t& left = diagnostic.level == Diagnostic::Level::error ? errors : warnings;
+        if (left == 0) {
+            ++more;
+            continue;
+        }
+        --left;
+        text += to_string(diagnostic) + '\n';
+    }
+    if (more > 0) text += say("... and ", std::to_string(more), " more\n");
+    return text;
+}
+
+}  // namespace lanes::config

@@ -1,0 +1,45 @@
+// From a node file and its lane tables to a NodeSpec, or to a list of everything that is wrong with
+// them. The only door to this folder: main and the tests call it, from the one thread there is
+// before traffic flows, and Control calls it again on a reload. Nothing is thrown.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/diagnostics.hh"
+#include "engine/result.hh"
+#include "lanes/spec.hh"
+
+namespace lanes::config {
+
+struct Loaded {
+    NodeSpec spec;                        ///< complete and consistent if good(), else of no use
+    std::vector<Diagnostic> diagnostics;  ///< by file, line and column
+    std::size_t left_out = 0;             ///< further diagnostics that were counted, not kept
+    bool unreadable = false;              ///< the node file could not be opened or read
+
+    /// No errors; there may be warnings.
+    bool good() const;
+};
+
+/// Fills `room` with the next bytes of a lane table; returns how many, 0 at its end.
+using TablePieces = std::function<engine::Result<std::size_t>(std::span<char> room)>;
+
+/// Opens the lane table at `path` (the folder of the node file and the name in `tables`).
+using TableReader = std::function<engine::Result<TablePieces>(const std::string& path)>;
+
+/// Reads the node file at `path` and the tables that it names.
+Loaded load_node(const std::string& path);
+
+/// The same for a text; `file_name` is what diagnostics call it, and its folder is the tables'.
+Loaded parse_node(std::string_view text, std::string file_name, const TableReader& tables);
+
+/// What `lanes check` prints: a line for each diagnostic, at most 100 (errors before warnings when
+/// there are more, but in order of place), then "... and N more". Empty if there are none.
+std::string report(const Loaded& loaded);
+
+}  // namespace lanes::config
