@@ -1,0 +1,53 @@
+// lanes-bench: measures the engine. `lanes-bench pipeline` is what there is so far; the method of
+// each number is in bench/README.md.
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <exception>
+
+#include "bench/pipeline.hh"
+
+namespace {
+
+void print(const lanes::bench::PipelineOptions& options,
+           const lanes::bench::PipelineResult& result) {
+    std::printf(
+        "%-6s %5u B %8u lanes %5u rules  %7.1f clocks/packet  %6.1f ns/packet  "
+        "%6.2f Mpps  MAD %.1f %%  lost %llu\n",
+        options.path.c_str(), options.size, options.lanes, options.rules, result.clocks_per_packet,
+        result.ns_per_packet, result.packets_per_second / 1e6, result.mad_percent,
+        static_cast<unsigned long long>(result.lost));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app("Measures the lanes engine");
+    app.require_subcommand(1);
+    lanes::bench::PipelineOptions options;
+    auto* pipeline = app.add_subcommand("pipeline", "the engine alone, on memory ports");
+    pipeline->add_option("--path", options.path, "patch, clear (send) or open (receive)")
+        ->check(CLI::IsMember({"patch", "clear", "open"}))
+        ->capture_default_str();
+    pipeline->add_option("--size", options.size, "bytes of a frame")
+        ->check(CLI::Range(64, 9000))
+        ->capture_default_str();
+    pipeline->add_option("--lanes", options.lanes, "lanes, each frame picks one at random")
+        ->check(CLI::Range(1, 4000000))
+        ->capture_default_str();
+    pipeline->add_option("--rules", options.rules, "other match rules")->capture_default_str();
+    pipeline->add_option("--trials", options.trials, "measurements to take the median of")
+        ->check(CLI::Range(1, 10000))
+        ->capture_default_str();
+    pipeline->add_option("--bursts", options.bursts, "bursts of 64 frames per measurement")
+        ->check(CLI::Range(1, 1000000))
+        ->capture_default_str();
+    CLI11_PARSE(app, argc, argv);
+    try {
+        print(options, lanes::bench::run_pipeline(options));
+        return 0;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "lanes-bench: %s\n", error.what());
+        return 1;
+    }
+}

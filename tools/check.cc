@@ -1,0 +1,19 @@
+// `lanes check FILE`. See commands.hh.
+#include <cstdio>
+
+#include "config/config.hh"
+#include "tools/commands.hh"
+
+namespace lanes::tools {
+
+int check(const std::string& file) {
+    const config::Loaded loaded = config::load_node(file);
+    std::fputs(config::report(loaded).c_str(), stderr);
+    if (loaded.unreadable) return exit_unreadable;
+    if (!loaded.good()) return exit_errors;
+    std::printf("%s: ok: %zu ports, %zu lanes\n", file.c_str(), loaded.spec.ports.size(),
+                loaded.spec.lanes.size());
+    return exit_good;
+}
+
+}  // namespace lanes::tools

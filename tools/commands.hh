@@ -1,0 +1,18 @@
+// The commands of `lanes`. Each takes what its command line said and returns the exit status.
+#pragma once
+
+#include <string>
+
+namespace lanes::tools {
+
+inline constexpr int exit_good = 0;
+inline constexpr int exit_errors = 1;      ///< the file has errors, or the node cannot start
+inline constexpr int exit_unreadable = 2;  ///< the file cannot be read
+
+/// Checks a node file and its tables, and prints what is wrong with them.
+int check(const std::string& file);
+
+/// Runs a node until it is told to stop.
+int run(const std::string& file);
+
+}  // namespace lanes::tools

@@ -1,0 +1,37 @@
+// lanes: the command. Reads its arguments and hands over to one of the commands; each returns the
+// exit status. `lanes FILE` is short for `lanes run FILE`.
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <string>
+
+#include "tools/commands.hh"
+
+#ifndef LANES_VERSION
+#error "the build gives LANES_VERSION"
+#endif
+
+int main(int argc, char** argv) {
+    CLI::App app(
+        "Moves packets through one-way tunnels.\n"
+        "`lanes FILE` is short for `lanes run FILE`; FILE is a node file (YAML).");
+    app.set_version_flag("--version", "lanes " LANES_VERSION);
+    app.require_subcommand(0, 1);
+
+    std::string file;
+    app.add_option("FILE", file, "node file to run");
+    auto* run =
+        app.add_subcommand("run", "Run a node until SIGTERM or SIGINT; SIGHUP re-reads FILE");
+    run->add_option("FILE", file, "node file")->required();
+    auto* check = app.add_subcommand(
+        "check", "Check a node file and its tables; exits 0 (good), 1 (errors), 2 (cannot read)");
+    check->add_option("FILE", file, "node file")->required();
+    CLI11_PARSE(app, argc, argv);
+
+    if (*check) return lanes::tools::check(file);
+    if (file.empty()) {
+        std::fputs(app.help().c_str(), stderr);
+        return 1;
+    }
+    return lanes::tools::run(file);
+}
