@@ -1,10 +1,10 @@
-// lanes-bench: measures the engine. `lanes-bench pipeline` is what there is so far; the method of
-// each number is in bench/README.md.
+// lanes-bench: measures the engine. The method of each number is in bench/README.md.
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <exception>
 
+#include "bench/lookup.hh"
 #include "bench/pipeline.hh"
 
 namespace {
@@ -17,6 +17,14 @@ void print(const lanes::bench::PipelineOptions& options,
         options.path.c_str(), options.size, options.lanes, options.rules, result.clocks_per_packet,
         result.ns_per_packet, result.packets_per_second / 1e6, result.mad_percent,
         static_cast<unsigned long long>(result.lost));
+}
+
+void print(const lanes::bench::LookupOptions& options, const lanes::bench::LookupResult& result) {
+    std::printf(
+        "lookup %u lanes: the only one %.1f clocks (MAD %.1f %%), a random one %.1f clocks "
+        "(MAD %.1f %%), ratio %.2f\n",
+        options.lanes, result.only, result.only_mad_percent, result.random,
+        result.random_mad_percent, result.random / result.only);
 }
 
 }  // namespace
@@ -42,8 +50,20 @@ int main(int argc, char** argv) {
     pipeline->add_option("--bursts", options.bursts, "bursts of 64 frames per measurement")
         ->check(CLI::Range(1, 1000000))
         ->capture_default_str();
+    lanes::bench::LookupOptions lookup_options;
+    auto* lookup = app.add_subcommand("lookup", "finding a lane by its id among many");
+    lookup->add_option("--lanes", lookup_options.lanes, "lanes in the table")
+        ->check(CLI::Range(1, 8000000))
+        ->capture_default_str();
+    lookup->add_option("--trials", lookup_options.trials, "measurements to take the median of")
+        ->check(CLI::Range(1, 10000))
+        ->capture_default_str();
     CLI11_PARSE(app, argc, argv);
     try {
+        if (*lookup) {
+            print(lookup_options, lanes::bench::run_lookup(lookup_options));
+            return 0;
+        }
         print(options, lanes::bench::run_pipeline(options));
         return 0;
     } catch (const std::exception& error) {

@@ -98,10 +98,10 @@ class Worker {
     std::thread thread_;
     int wake_fd_ = -1;
     int epoll_fd_ = -1;
-    bool pollable_ = true;              ///< worker: every queue of watched_ has a wake_fd
-    unsigned idle_rounds_ = 0;          ///< worker: rounds in a row without a frame
-    std::uint64_t idle_since_ns_ = 0;   ///< worker: when that row was first timed
-    std::uint64_t watched_ = 0;           ///< worker: serial of the program in epoll_fd_
+    bool pollable_ = true;             ///< worker: every queue of watched_ has a wake_fd
+    unsigned idle_rounds_ = 0;         ///< worker: rounds in a row without a frame
+    std::uint64_t idle_since_ns_ = 0;  ///< worker: when that row was first timed
+    std::uint64_t watched_ = 0;        ///< worker: serial of the program in epoll_fd_
     /// Writer: Control (release); reader: this worker (acquire).
     alignas(cache_line) std::atomic<const Program*> program_{nullptr};
     /// Writer: Control (release); reader: this worker (acquire).

@@ -96,8 +96,7 @@ void Ingress::look_up(const std::uint32_t* ids, unsigned n, Lane** found) const 
         for (unsigned i = 0; i < n; ++i) found[i] = lane;
         return;
     }
-    for (unsigned i = 0; i < n; ++i) __builtin_prefetch(reader.start_of(ids[i]));
-    for (unsigned i = 0; i < n; ++i) found[i] = reader.find(ids[i]);
+    reader.find({ids, n}, found);
 }
 
 void Ingress::arrive(engine::WorkerContext& worker, const engine::FrameMemory* memory,

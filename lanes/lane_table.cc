@@ -52,20 +52,19 @@ engine::Result<Lane*> LaneTable::add(std::uint32_t id) {
 }
 
 void LaneTable::publish(Lane& lane) {
-    put(slots(), capacity_ - 1, std::uint64_t{lane.id} << 32 | (lane.index + 1));
+    LANES_CHECK(lane.id != 0);
+    const std::uint64_t entry = std::uint64_t{lane.id} << 32 | (lane.index + 1);
+    if (put(slots(), capacity_ - 1, entry)) ++used_;
     --reserved_;
-    ++used_;
     ++live_;
 }
 
 void LaneTable::retire(Lane& lane) {
     const std::uint64_t entry = std::uint64_t{lane.id} << 32 | (lane.index + 1);
-    for (std::uint64_t at = mix(lane.id) & (capacity_ - 1);; at = (at + 1) & (capacity_ - 1)) {
-        Slot& slot = slots()[at];
-        const std::uint64_t seen = slot.load(std::memory_order_relaxed);
-        if (seen == 0) return;
-        if (seen != entry) continue;
-        // Not 0: that would hide the entries which were pushed on beyond it.
+    const std::uint64_t first = first_slot(lane.id, capacity_ - 1);
+    for (std::uint64_t i = 0; i < capacity_; ++i) {
+        Slot& slot = slots()[(first + i) & (capacity_ - 1)];
+        if (slot.load(std::memory_order_relaxed) != entry) continue;
         slot.store(tombstone, std::memory_order_release);
         --live_;
         return;
@@ -76,10 +75,15 @@ void LaneTable::free(Lane& lane) {
     free_.push_back(lane.index);
 }
 
-void LaneTable::put(Slot* slots, std::uint64_t mask, std::uint64_t entry) noexcept {
-    std::uint64_t at = mix(static_cast<std::uint32_t>(entry >> 32)) & mask;
-    while (slots[at].load(std::memory_order_relaxed) != 0) at = (at + 1) & mask;
+bool LaneTable::put(Slot* slots, std::uint64_t mask, std::uint64_t entry) noexcept {
+    std::uint64_t at = first_slot(static_cast<std::uint32_t>(entry >> 32), mask);
+    std::uint64_t there = slots[at].load(std::memory_order_relaxed);
+    while (there != 0 && there != tombstone) {
+        at = (at + 1) & mask;
+        there = slots[at].load(std::memory_order_relaxed);
+    }
     slots[at].store(entry, std::memory_order_release);
+    return there == 0;
 }
 
 engine::Result<void> LaneTable::rebuild(std::uint64_t capacity) {

@@ -1,7 +1,9 @@
 // LaneTable: from a lane id to its Lane, for the receiving side and for relays. Readers take no
-// lock and wait for nobody: a look-up is one 8-byte load from an open-addressing table and the
-// arithmetic that turns a lane's index into its address. Control inserts and erases while packets
-// flow; when the table must grow it builds another and publishes that.
+// lock and wait for nobody: a look-up reads a bucket of four 8-byte entries and turns a lane's
+// index into its address. Control inserts and erases while packets flow; when the table must grow
+// it builds another and publishes that. All four entries are compared without a branch: with one
+// entry at a time, how far to probe is a coin that the branch predictor loses, and it was that, not
+// memory, which made random look-ups slow (bench/README.md has the numbers).
 //
 // The lanes themselves lie in one sparse Region, so that they keep their address for life and a
 // million of them share few TLB entries. Alternatives: a pointer per entry is twice the table, and
@@ -11,6 +13,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "engine/quiescent.hh"
@@ -31,29 +34,40 @@ class LaneTable {
     class Reader {
       public:
         explicit Reader(const LaneTable& table) noexcept
-            : lanes_(table.lanes_.data()), stride_(table.stride_) {
+            : lanes_(table.lanes_.data() - table.stride_), stride_(table.stride_) {
             // A table and its size are read as one: the size is in the table's first cache line.
             const std::byte* at = table.view_.load(std::memory_order_acquire);
             slots_ = reinterpret_cast<const Slot*>(at + engine::cache_line);
             mask_ = *reinterpret_cast<const std::uint64_t*>(at);
         }
 
-        /// Where the search for `id` starts; worth prefetching.
-        const void* start_of(std::uint32_t id) const noexcept { return slots_ + (mix(id) & mask_); }
+        /// Sets found[i] to the lane of ids[i], nullptr where there is none. Asks the memory for
+        /// all of them before it waits for the first.
+        void find(std::span<const std::uint32_t> ids, Lane** found) const noexcept {
+            for (const std::uint32_t id : ids) __builtin_prefetch(slots_ + first_slot(id, mask_));
+            for (std::size_t i = 0; i < ids.size(); ++i) found[i] = find(ids[i]);
+        }
 
         /// nullptr when no lane has this id.
         Lane* find(std::uint32_t id) const noexcept {
-            for (std::uint64_t at = mix(id) & mask_;; at = (at + 1) & mask_) {
-                const std::uint64_t slot = slots_[at].load(std::memory_order_acquire);
-                if (slot == 0) return nullptr;
-                if (static_cast<std::uint32_t>(slot >> 32) != id || slot == tombstone) continue;
-                const std::uint64_t index = static_cast<std::uint32_t>(slot) - 1;
-                return reinterpret_cast<Lane*>(lanes_ + index * stride_);
+            if (id == 0) return nullptr;
+            for (std::uint64_t at = first_slot(id, mask_);; at = (at + bucket_slots) & mask_) {
+                std::uint64_t found = 0;
+                for (std::uint64_t i = 0; i < bucket_slots; ++i) {
+                    const std::uint64_t slot = slots_[at + i].load(std::memory_order_acquire);
+                    found |= slot >> 32 == id ? slot : 0;
+                }
+                if (found != 0) {
+                    return reinterpret_cast<Lane*>(lanes_ + (found & 0xffffffff) * stride_);
+                }
+                for (std::uint64_t i = 0; i < bucket_slots; ++i) {
+                    if (slots_[at + i].load(std::memory_order_relaxed) == 0) return nullptr;
+                }
             }
         }
 
       private:
-        std::byte* lanes_;
+        std::byte* lanes_;  ///< where a lane of index -1 would lie: slots hold index + 1
         std::size_t stride_;
         const std::atomic<std::uint64_t>* slots_;
         std::uint64_t mask_;
@@ -79,7 +93,9 @@ class LaneTable {
 
   private:
     using Slot = std::atomic<std::uint64_t>;  ///< id << 32 | index + 1; 0: never used
-    static constexpr std::uint64_t tombstone = ~std::uint64_t{0};
+    /// An entry that was taken out; 0 would hide those which were pushed on into later buckets.
+    static constexpr std::uint64_t tombstone = 1;
+    static constexpr std::uint64_t bucket_slots = 4;
 
     LaneTable(unsigned workers, engine::Quiescent& quiescent)
         : quiescent_(quiescent), workers_(workers) {}
@@ -88,10 +104,15 @@ class LaneTable {
         const std::uint64_t product = id * 0x9e3779b97f4a7c15u;
         return product >> 32 ^ product >> 15;
     }
+    /// Of the bucket where the search for `id` starts.
+    static std::uint64_t first_slot(std::uint32_t id, std::uint64_t mask) noexcept {
+        return mix(id) & mask & ~(bucket_slots - 1);
+    }
 
     engine::Result<void> rebuild(std::uint64_t capacity);
     Slot* slots() noexcept { return reinterpret_cast<Slot*>(table_.data() + engine::cache_line); }
-    void put(Slot* slots, std::uint64_t mask, std::uint64_t entry) noexcept;
+    /// Whether the entry took a slot that had never been used.
+    bool put(Slot* slots, std::uint64_t mask, std::uint64_t entry) noexcept;
 
     /// Writer: Control (release); readers: workers (acquire). A cache line that holds the mask,
     /// then the slots.
