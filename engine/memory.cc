@@ -51,9 +51,9 @@ Result<std::shared_ptr<FrameMemory>> FrameMemory::create(std::uint32_t frame_byt
             memory->empty_.push(number, memory->next_);
             continue;
         }
-        Chunk& filled = memory->chunks_[number];
-        filled.count = chunk;
-        for (std::uint32_t i = 0; i < chunk; ++i) filled.tokens[i] = number * chunk + i;
+        for (std::uint32_t i = 0; i < chunk; ++i) {
+            memory->chunks_[number][i] = number * chunk + i;
+        }
         memory->full_.push(number, memory->next_);
     }
     return memory;
@@ -64,8 +64,8 @@ Frame FrameMemory::Cache::take() noexcept {
         const std::uint32_t number = memory_->full_.pop(memory_->next_);
         if (number == ~0u) return Frame{};
         const Chunk& from = memory_->chunks_[number];
-        std::memcpy(tokens_.data(), from.tokens.data(), from.count * sizeof from.tokens[0]);
-        count_ = from.count;
+        std::memcpy(tokens_.data(), from.data(), sizeof from);
+        count_ = chunk;
         memory_->empty_.push(number, memory_->next_);
     }
     const std::uint32_t token = tokens_[--count_];
@@ -81,28 +81,35 @@ Frame FrameMemory::Cache::take() noexcept {
 void FrameMemory::Cache::give(std::uint64_t token) noexcept {
     if (count_ == tokens_.size()) {
         // The older half goes: what was given last is still in this core's cache.
-        LANES_CHECK(hand_over(tokens_.data(), chunk));
+        memory_->push_full(tokens_.data());
         std::memmove(tokens_.data(), tokens_.data() + chunk, chunk * sizeof tokens_[0]);
         count_ = chunk;
     }
     tokens_[count_++] = static_cast<std::uint32_t>(token);
 }
 
-bool FrameMemory::Cache::hand_over(const std::uint32_t* from, unsigned count) noexcept {
-    const std::uint32_t number = memory_->empty_.pop(memory_->next_);
-    if (number == ~0u) return false;
-    Chunk& to = memory_->chunks_[number];
-    to.count = count;
-    std::memcpy(to.tokens.data(), from, count * sizeof to.tokens[0]);
-    memory_->full_.push(number, memory_->next_);
-    return true;
+// Chunks are always whole, so there are never more of them than buffers for them, and an empty
+// record is always to be had.
+void FrameMemory::push_full(const std::uint32_t* tokens) noexcept {
+    const std::uint32_t number = empty_.pop(next_);
+    LANES_CHECK(number != ~0u);
+    std::memcpy(chunks_[number].data(), tokens, sizeof(Chunk));
+    full_.push(number, next_);
+}
+
+FrameMemory::Cache::Cache(FrameMemory& memory) : memory_(&memory) {
+    const std::lock_guard lock(memory.spare_mutex_);
+    for (const std::uint32_t token : memory.spare_) tokens_[count_++] = token;
+    memory.spare_.clear();
 }
 
 FrameMemory::Cache::~Cache() {
-    while (count_ > 0) {
-        const unsigned count = count_ < chunk ? count_ : chunk;
-        if (!hand_over(tokens_.data() + count_ - count, count)) return;
-        count_ -= count;
+    const std::lock_guard lock(memory_->spare_mutex_);
+    auto& spare = memory_->spare_;
+    spare.insert(spare.end(), tokens_.begin(), tokens_.begin() + count_);
+    while (spare.size() >= chunk) {
+        memory_->push_full(spare.data() + spare.size() - chunk);
+        spare.resize(spare.size() - chunk);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "engine/frame.hh"
@@ -25,7 +26,8 @@ class FrameMemory {
     /// One owner's stock of free buffers; used by one thread at a time. The memory must outlive it.
     class Cache {
       public:
-        explicit Cache(FrameMemory& memory) noexcept : memory_(&memory) {}
+        /// Starts with what caches that ended left over. Set-up path, as the destructor is.
+        explicit Cache(FrameMemory& memory);
         ~Cache();
         Cache(const Cache&) = delete;
         Cache& operator=(const Cache&) = delete;
@@ -37,9 +39,6 @@ class FrameMemory {
         void give(std::uint64_t token) noexcept;
 
       private:
-        /// Puts a chunk of `count` tokens onto the shared stack; false if there is no empty one.
-        bool hand_over(const std::uint32_t* from, unsigned count) noexcept;
-
         FrameMemory* memory_;
         unsigned count_ = 0;
         std::array<std::uint32_t, 2 * chunk> tokens_;
@@ -65,14 +64,11 @@ class FrameMemory {
         alignas(cache_line) std::atomic<std::uint64_t> head_{0xffffffffu};
     };
 
-    /// Up to 64 free buffers on their way from one cache to another. Less than 64 only where a
-    /// cache ended its life.
-    struct Chunk {
-        std::uint32_t count = 0;
-        std::array<std::uint32_t, chunk> tokens;
-    };
+    /// 64 free buffers on their way from one cache to another.
+    using Chunk = std::array<std::uint32_t, chunk>;
 
     FrameMemory() = default;
+    void push_full(const std::uint32_t* tokens) noexcept;
 
     Region region_;
     std::uint32_t frame_bytes_ = 0;
@@ -81,6 +77,8 @@ class FrameMemory {
     std::vector<std::uint32_t> next_;
     Stack full_;
     Stack empty_;
+    std::mutex spare_mutex_;            ///< guards spare_; set-up path only
+    std::vector<std::uint32_t> spare_;  ///< less than a chunk, from caches that ended
 };
 
 }  // namespace lanes::engine
