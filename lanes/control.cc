@@ -107,7 +107,7 @@ engine::Result<Fleet::Tally> Control::apply(NodeSpec next) {
     for (const PortIndex slot : ports->removed) ports_.drop(slot);
     fleet_.reclaim();
     next_hops_.sweep();
-    next_hops_.refresh(NextHops::Ask::unknown);
+    next_hops_.refresh();
     return tally;
 }
 
@@ -220,8 +220,7 @@ void Control::publish_programs(std::uint64_t without) {
 
 void Control::tick() {
     ++ticks_;
-    next_hops_.refresh(ticks_ % ticks_per_second == 0 ? NextHops::Ask::all
-                                                      : NextHops::Ask::unknown);
+    next_hops_.refresh();
     reassembly_->expire(engine::monotonic_ns(), own_counters_);
     fleet_.watch_windows(ticks_ % window_watch_ticks, window_watch_ticks);
 }

@@ -22,6 +22,10 @@ bool protocol_has_ports(std::uint8_t protocol) noexcept {
     return protocol == 6 || protocol == 17 || protocol == 33 || protocol == 132 || protocol == 136;
 }
 
+unsigned version_of(const std::byte* ip) noexcept {
+    return static_cast<unsigned>(ip[0]) >> 4;
+}
+
 void read_ports(FlowKey& key, const std::byte* data, std::uint32_t len) noexcept {
     if (!protocol_has_ports(key.protocol) || len < 4) return;
     key.source_port = load_be<std::uint16_t>(data);
@@ -30,7 +34,7 @@ void read_ports(FlowKey& key, const std::byte* data, std::uint32_t len) noexcept
 }
 
 void read_ipv4(FlowKey& key, const std::byte* data, std::uint32_t len) noexcept {
-    if (len < 20) return;
+    if (len < 20 || version_of(data) != 4) return;
     const std::uint32_t header = (static_cast<std::uint32_t>(data[0]) & 0xf) * 4;
     if (header < 20 || header > len) return;
     key.version = 4;
@@ -44,7 +48,7 @@ void read_ipv4(FlowKey& key, const std::byte* data, std::uint32_t len) noexcept 
 }
 
 void read_ipv6(FlowKey& key, const std::byte* data, std::uint32_t len) noexcept {
-    if (len < 40) return;
+    if (len < 40 || version_of(data) != 6) return;
     key.version = 6;
     key.known |= FlowKey::has_ip;
     key.dscp = static_cast<std::uint8_t>(load_be<std::uint16_t>(data) >> 6 & 0x3f);
@@ -84,7 +88,7 @@ FlowKey read_flow_key(const std::byte* data, std::uint32_t len, engine::PortKind
             at = 18;
         }
     } else if (len > 0) {
-        const auto version = static_cast<std::uint8_t>(data[0]) >> 4;
+        const unsigned version = version_of(data);
         key.ether_type = version == 4 ? ether_type_ipv4 : version == 6 ? ether_type_ipv6 : 0;
     }
     if (key.ether_type == ether_type_ipv4) read_ipv4(key, data + at, len - at);

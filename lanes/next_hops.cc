@@ -11,8 +11,12 @@ namespace {
 using engine::log;
 using engine::Severity;
 
-/// Refreshes without an answer before the operator hears of it: about a second.
+/// Questions without an answer before the operator hears of it: about a second.
 constexpr unsigned misses_reported = 10;
+/// Calls of refresh() that a known address sits out: it is asked for once a second.
+constexpr unsigned known_rest = 9;
+/// Questions to the kernel in one call, some microseconds each.
+constexpr unsigned asked_max = 1024;
 
 std::uint64_t packed(const engine::MacAddress& mac) {
     std::uint64_t value = 0;
@@ -38,12 +42,22 @@ void NextHops::sweep() {
     std::erase_if(entries_, [](const auto& item) { return !item.second->wanted; });
 }
 
-void NextHops::refresh(Ask ask) {
-    for (auto& [key, entry] : entries_) {
-        if (ask == Ask::all || entry->hop.mac.load(std::memory_order_relaxed) == 0) {
-            refresh_one(key, *entry);
+void NextHops::refresh() {
+    auto at = entries_.lower_bound(next_);
+    unsigned asked = 0;
+    for (std::size_t seen = 0; seen < entries_.size() && asked < asked_max; ++seen) {
+        if (at == entries_.end()) at = entries_.begin();
+        Entry& entry = *at->second;
+        if (entry.rest > 0) {
+            --entry.rest;
+        } else {
+            refresh_one(at->first, entry);
+            ++asked;
+            if (entry.hop.mac.load(std::memory_order_relaxed) != 0) entry.rest = known_rest;
         }
+        ++at;
     }
+    next_ = at == entries_.end() ? Key{} : at->first;
 }
 
 void NextHops::refresh_one(const Key& key, Entry& entry) {

@@ -23,10 +23,10 @@ class NextHops {
     void begin();
     void sweep();
 
-    /// Asks again for what is unknown (every time) and for what is known (when `all`), and says in
-    /// the log when an address appears, changes or goes away. Nothing here blocks.
-    enum class Ask { unknown, all };
-    void refresh(Ask ask);
+    /// Asks again for what is unknown (each call) and what is known (each tenth call), and says in
+    /// the log when an address appears or changes. Nothing here blocks, and a call asks for a
+    /// bounded number: with very many destinations a whole turn takes several calls.
+    void refresh();
 
   private:
     struct Entry {
@@ -34,13 +34,15 @@ class NextHops {
         NextHop hop;
         bool wanted = true;
         bool reported = false;  ///< that it is unknown
-        unsigned misses = 0;    ///< refreshes in a row without an answer
+        unsigned misses = 0;    ///< questions in a row without an answer
+        unsigned rest = 0;      ///< calls of refresh() to sit out
     };
     using Key = std::pair<PortIndex, engine::IpAddress>;
 
     void refresh_one(const Key& key, Entry& entry);
 
     std::map<Key, std::unique_ptr<Entry>> entries_;
+    Key next_;  ///< where the next refresh() goes on
 };
 
 }  // namespace lanes

@@ -76,11 +76,7 @@ class Sender {
   public:
     Sender(engine::WorkerContext& worker, const engine::FrameMemory* memory, Lane& lane,
            const Plan& plan) noexcept
-        : worker_(worker),
-          memory_(memory),
-          lane_(lane),
-          plan_(plan),
-          share_(lane.shares[worker.index]) {}
+        : worker_(worker), memory_(memory), plan_(plan), share_(lane.shares[worker.index]) {}
 
     void run(std::span<Frame* const> frames) noexcept {
         const std::uint32_t body_max = plan_.packet_max - head_bytes;
@@ -258,7 +254,6 @@ class Sender {
 
     engine::WorkerContext& worker_;
     const engine::FrameMemory* memory_;
-    Lane& lane_;
     const Plan& plan_;
     LaneShare& share_;
     unsigned count_ = 0;
