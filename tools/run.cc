@@ -78,11 +78,16 @@ class Signals {
 bool load(const std::string& file, config::Loaded& loaded) {
     loaded = config::load_node(file);
     std::fputs(config::report(loaded).c_str(), stderr);
-    for (const auto& diagnostic : loaded.diagnostics) {
-        if (loaded.good()) break;
-        engine::log_quietly(Severity::error, config::to_string(diagnostic));
+    for (const config::Diagnostic& diagnostic : loaded.diagnostics) {
+        const bool error = diagnostic.level == config::Diagnostic::Level::error;
+        engine::log_quietly(error ? Severity::error : Severity::warning,
+                            config::to_string(diagnostic));
     }
     return loaded.good();
+}
+
+std::string counted(std::size_t n, const char* what) {
+    return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
 }
 
 void describe(Control& control, const std::string& node) {
@@ -106,8 +111,8 @@ void describe(Control& control, const std::string& node) {
                                   ": whoever is on the way can read, change and forge its packets");
     }
     log(Severity::notice, "node " + node +
-                              " is running: " + std::to_string(control.fleet().entries().size()) +
-                              " lanes, " + std::to_string(control.workers().size()) + " workers");
+                              " is running: " + counted(control.fleet().entries().size(), "lane") +
+                              ", " + counted(control.workers().size(), "worker"));
 }
 
 void reload(Control& control, const std::string& file) {
