@@ -15,13 +15,16 @@ inline std::uint64_t monotonic_ns() noexcept {
            static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-/// CLOCK_REALTIME in milliseconds since 1970.
-inline std::uint64_t unix_ms() noexcept {
+/// CLOCK_REALTIME in nanoseconds since 1970.
+inline std::uint64_t unix_ns() noexcept {
     timespec now;
     ::clock_gettime(CLOCK_REALTIME, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1000u +
-           static_cast<std::uint64_t>(now.tv_nsec) / 1'000'000u;
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
+           static_cast<std::uint64_t>(now.tv_nsec);
 }
+
+/// CLOCK_REALTIME in milliseconds since 1970.
+inline std::uint64_t unix_ms() noexcept { return unix_ns() / 1'000'000u; }
 
 /// Tells the core that this is a waiting loop.
 inline void relax_cpu() noexcept {

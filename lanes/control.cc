@@ -144,7 +144,7 @@ void Control::restore(const FormerPorts& before) {
         }
         reopened |= bit(slot);
     }
-    auto lanes = fleet_.prepare(spec_.lanes, reopened);
+    auto lanes = fleet_.prepare(spec_.lanes, reopened, Fleet::OnFailure::suspend);
     if (!lanes) return engine::log(engine::Severity::error, lanes.error().message);
     fleet_.commit(std::move(*lanes));
     use_ports();

@@ -1,6 +1,7 @@
 // See fleet.hh.
 #include "lanes/fleet.hh"
 
+#include <algorithm>
 #include <string>
 
 #include "engine/clock.hh"
@@ -21,7 +22,7 @@ std::size_t window_words(const LaneSpec& spec) {
 }  // namespace
 
 engine::Result<Fleet::Change> Fleet::prepare(const std::vector<LaneSpec>& specs,
-                                             std::uint64_t reopened) {
+                                             std::uint64_t reopened, OnFailure on_failure) {
     Change change;
     change.next.reserve(specs.size());
     std::size_t matched = 0;
@@ -31,9 +32,10 @@ engine::Result<Fleet::Change> Fleet::prepare(const std::vector<LaneSpec>& specs,
         const auto old = entries_.find(spec.name);
         const bool known = old != entries_.end();
         matched += known ? 1 : 0;
-        if (known && same(*old->second.spec, spec) && (ports_of(spec) & reopened) == 0) {
+        const bool untouched = known && old->second.plan && (ports_of(spec) & reopened) == 0;
+        if (untouched && same(*old->second.spec, spec)) {
             entry.lane = old->second.lane;
-            entry.seen_packets = old->second.seen_packets;
+            entry.seen_newest = old->second.seen_newest;
             entry.seen_old = old->second.seen_old;
             keep_next_hops(old->second);
             change.kept.push_back(spec.name);
@@ -42,11 +44,14 @@ engine::Result<Fleet::Change> Fleet::prepare(const std::vector<LaneSpec>& specs,
             continue;
         }
         auto plan = build_plan(spec, ports_, next_hops_);
-        if (!plan) {
+        if (plan) {
+            entry.plan = std::move(*plan);
+        } else if (on_failure == OnFailure::give_up) {
             undo(change);
             return plan.error();
+        } else {
+            engine::log(engine::Severity::error, plan.error().message);
         }
-        entry.plan = std::move(*plan);
         if (known && same_object(*old->second.spec, spec)) {
             entry.lane = old->second.lane;
             ++change.tally.renewed;
@@ -82,7 +87,11 @@ engine::Result<Lane*> Fleet::new_lane(const LaneSpec& spec) {
     for (unsigned worker = 0; worker < table_.workers(); ++worker) {
         // A restarted sender is ahead of all it ever sent: 2^20 packets per millisecond is more
         // than any worker sends.
-        (*lane)->shares[worker].next_sequence = engine::unix_ms() << 20;
+        LaneShare& share = (*lane)->shares[worker];
+        share.next_sequence = engine::unix_ms() << 20;
+        // And its fragments do not meet what is left at the receiver of those it sent before.
+        // Nobody cuts a frame every 64 ns.
+        share.next_fragment = static_cast<std::uint32_t>(engine::unix_ns() >> 6);
     }
     if (spec.role != Role::receive) return lane;
     auto words = windows_.take(window_words(spec));
@@ -166,21 +175,22 @@ void Fleet::watch_windows(unsigned part, unsigned parts) {
         for (auto at = entries_.begin(bucket); at != entries_.end(bucket); ++at) {
             Entry& entry = at->second;
             if (entry.spec->role != Role::receive) continue;
-            std::uint64_t packets = 0;
+            std::uint64_t newest = 0;
             std::uint64_t old = 0;
             for (unsigned worker = 0; worker < table_.workers(); ++worker) {
-                packets += entry.lane->shares[worker].packets.get();
+                newest = std::max(newest, entry.lane->shares[worker].newest.get());
                 old += entry.lane->shares[worker].old.get();
             }
-            if (packets == entry.seen_packets && old != entry.seen_old) {
+            if (newest == entry.seen_newest && old != entry.seen_old) {
                 Window(entry.lane->windows, entry.lane->window_words * clear_subspaces).restart();
                 ++windows_restarted_;
                 engine::log(engine::Severity::warning,
                             "lane " + entry.spec->name +
-                                ": all that came for two seconds was older than the replay window; "
-                                "the window starts afresh (the sender's clock was set back?)");
+                                ": for two seconds packets were older than the replay window and "
+                                "none was new; the window starts afresh (the sender's clock was "
+                                "set back?)");
             }
-            entry.seen_packets = packets;
+            entry.seen_newest = newest;
             entry.seen_old = old;
         }
     }

@@ -29,7 +29,7 @@ class Fleet {
         const LaneSpec* spec = nullptr;  ///< within the list that the fleet holds
 
         // What the watch over clear lanes remembers of the last look.
-        std::uint64_t seen_packets = 0;
+        std::uint64_t seen_newest = 0;
         std::uint64_t seen_old = 0;
     };
     using Entries = std::unordered_map<std::string_view, Entry>;
@@ -54,9 +54,15 @@ class Fleet {
     Fleet(LaneTable& table, Ports& ports, NextHops& next_hops)
         : table_(table), ports_(ports), next_hops_(next_hops) {}
 
+    enum class OnFailure : std::uint8_t {
+        give_up,  ///< nothing changes
+        suspend,  ///< a lane that cannot be served is out of service, the others go on
+    };
+
     /// `specs` name ports by slot and must stay where they are until the lanes are replaced.
     /// Lanes that use a port of `reopened` get a new plan in any case.
-    engine::Result<Change> prepare(const std::vector<LaneSpec>& specs, std::uint64_t reopened);
+    engine::Result<Change> prepare(const std::vector<LaneSpec>& specs, std::uint64_t reopened,
+                                   OnFailure on_failure = OnFailure::give_up);
     /// Gives back what prepare() made.
     void undo(Change& change);
     /// Makes `change` the fleet. Removed lanes are out of the table when this returns, but their
@@ -68,8 +74,9 @@ class Fleet {
     /// Takes every lane out of service that uses a port of the mask, until it gets a new plan.
     void suspend(std::uint64_t ports);
 
-    /// Looks at a part of the clear receiving lanes: where all that came since the last look was
-    /// too old, the window starts afresh. A whole look takes `parts` calls.
+    /// Looks at a part of the clear receiving lanes: where packets since the last look were too old
+    /// and none was newer than all before, the window starts afresh. A whole look takes `parts`
+    /// calls.
     void watch_windows(unsigned part, unsigned parts);
     std::uint64_t windows_restarted() const noexcept { return windows_restarted_; }
 

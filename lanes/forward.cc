@@ -64,6 +64,7 @@ void relay_run(engine::WorkerContext& worker, const engine::FrameMemory* memory,
     }
     share.bytes.add(bytes);
     const auto paths = plan.paths();
+    unsigned most = 0;
     worker.counters.made.add(std::uint64_t{n} * (paths.size() - 1));
     for (const PathPlan& path : paths) {
         const Carrier carrier(path, worker.index);
@@ -79,8 +80,9 @@ void relay_run(engine::WorkerContext& worker, const engine::FrameMemory* memory,
                         RelayHead{carrier});
         }
         share.dropped.add(n - sent);
-        if (last) share.packets.add(sent);
+        most = sent > most ? sent : most;
     }
+    share.packets.add(most);
 }
 
 }  // namespace lanes

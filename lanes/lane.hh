@@ -81,7 +81,8 @@ struct alignas(engine::cache_line) LaneShare {
     engine::Counter bytes;    ///< of the frames inside
     engine::Counter dropped;  ///< frames and packets of this lane that were dropped, any reason
     engine::Counter duplicates;
-    engine::Counter old;  ///< older than the window
+    engine::Counter old;     ///< older than the window
+    engine::Counter newest;  ///< received: the highest sequence number accepted
     std::uint64_t next_sequence = 0;
     std::uint32_t next_fragment = 0;
 };

@@ -17,7 +17,9 @@ engine::Result<Ports::Change> Ports::prepare(const std::vector<engine::PortSpec>
     for (const engine::PortSpec& spec : next) {
         Slot* slot = find(spec.name);
         if (slot != nullptr) {
-            if (slot->spec != spec) change.changed.emplace_back(slot->shared.index, spec);
+            // A port that could neither change nor come back is tried again.
+            const bool differs = slot->spec != spec || !slot->port;
+            if (differs) change.changed.emplace_back(slot->shared.index, spec);
             change.slot_of.push_back(slot->shared.index);
             continue;
         }

@@ -2,6 +2,8 @@
 // commit, inner checks, deliver. A clear lane has nothing to open, so check and commit are one.
 #include "lanes/receive.hh"
 
+#include <algorithm>
+
 #include "lanes/carrier.hh"
 
 namespace lanes {
@@ -70,6 +72,7 @@ class Receiver {
 
     void accept(std::span<const LanePacket> packets, Window::Outcome outcome) noexcept {
         unsigned fresh = 0;
+        std::uint64_t newest = 0;
         for (const LanePacket& packet : packets) {
             if (outcome.old) {
                 drop(Drop::replay_old);
@@ -79,10 +82,12 @@ class Receiver {
                 share_.duplicates.add(1);
             } else {
                 ++fresh;
+                newest = std::max(newest, packet.sequence);
                 open(packet);
             }
         }
         share_.packets.add(fresh);
+        share_.newest.raise_to(newest);
     }
 
     /// The inner packet of an accepted lane packet.

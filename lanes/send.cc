@@ -113,6 +113,7 @@ class Sender {
     void each_path(unsigned packets, Send&& send) noexcept {
         const auto paths = plan_.paths();
         worker_.counters.made.add(std::uint64_t{packets} * (paths.size() - 1));
+        unsigned most = 0;
         for (const PathPlan& path : paths) {
             engine::Port* port = path.slot->port.load(std::memory_order_acquire);
             const Carrier carrier(path, worker_.index);
@@ -125,9 +126,10 @@ class Sender {
                 const unsigned sent =
                     send(port->tx(worker_.index), carrier, last ? memory_ : nullptr);
                 share_.dropped.add(packets - sent);
-                if (last) share_.packets.add(sent);
+                most = sent > most ? sent : most;
             }
         }
+        share_.packets.add(most);
     }
 
     void send_gathered() noexcept {

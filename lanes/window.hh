@@ -9,9 +9,10 @@
 // and no wrap: block + 1 is at most 2^58. One swap covers a run of up to 64 numbers of one block.
 // The window that RFC 6479 describes (a ring of plain bitmaps and a top pointer) needs a lock here.
 //
-// What is older than the ring is told by the slot alone: it holds a newer block then. A number
-// is so accepted up to (words - 1) * 64 behind the newest at least, and up to words * 64 where
-// nothing newer has claimed its slot.
+// What is older than the ring is told by the slot alone: it holds a newer block then. A number up
+// to (words - 1) * 64 behind the newest is so always accepted once. Beyond that it depends on its
+// slot: where nothing newer has come to it, an older number still is; never a delivered one, whose
+// block is in the slot or has been followed there by a newer one.
 #pragma once
 
 #include <atomic>
