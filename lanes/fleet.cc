@@ -25,6 +25,8 @@ engine::Result<Fleet::Change> Fleet::prepare(const std::vector<LaneSpec>& specs,
                                              std::uint64_t reopened, OnFailure on_failure) {
     Change change;
     change.next.reserve(specs.size());
+    // A lane that goes and comes again within a millisecond still counts on from there.
+    start_ms_ = std::max(engine::unix_ms(), start_ms_ + 1);
     std::size_t matched = 0;
     for (const LaneSpec& spec : specs) {
         Entry entry;
@@ -88,7 +90,7 @@ engine::Result<Lane*> Fleet::new_lane(const LaneSpec& spec) {
         // A restarted sender is ahead of all it ever sent: 2^20 packets per millisecond is more
         // than any worker sends.
         LaneShare& share = (*lane)->shares[worker];
-        share.next_sequence = engine::unix_ms() << 20;
+        share.next_sequence = start_ms_ << 20;
         // And its fragments do not meet what is left at the receiver of those it sent before.
         // Nobody cuts a frame every 64 ns.
         share.next_fragment = static_cast<std::uint32_t>(engine::unix_ns() >> 6);

@@ -96,6 +96,7 @@ class Fleet {
     std::vector<Lane*> dead_lanes_;
     std::vector<PlanPtr> dead_plans_;
     std::uint64_t windows_restarted_ = 0;
+    std::uint64_t start_ms_ = 0;  ///< where lanes that prepare() makes start to count
 };
 
 }  // namespace lanes
