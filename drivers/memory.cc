@@ -62,13 +62,12 @@ class Ring {
         for (unsigned i = 0; i < n; ++i) burst.push(slots_[local_head_++ & mask_]);
         if (n != 0) {
             head_.store(local_head_, std::memory_order_release);
-            if (slept_) clear_wake();
         }
         return n;
     }
     bool arm() noexcept {
-        slept_ = true;
-        clear_wake();
+        eventfd_t count;
+        ::eventfd_read(wake_fd_, &count);  // of an earlier sleep
         armed_.store(true, std::memory_order_seq_cst);
         if (tail_.load(std::memory_order_seq_cst) == local_head_) return true;
         armed_.store(false, std::memory_order_relaxed);
@@ -77,12 +76,6 @@ class Ring {
     int wake_fd() const noexcept { return wake_fd_; }
 
   private:
-    void clear_wake() noexcept {
-        eventfd_t count;
-        ::eventfd_read(wake_fd_, &count);
-        slept_ = false;
-    }
-
     std::vector<Frame> slots_;
     const std::uint64_t mask_;
     int wake_fd_ = -1;
@@ -94,7 +87,6 @@ class Ring {
     alignas(engine::cache_line) std::atomic<std::uint64_t> head_{0};
     std::uint64_t local_head_ = 0;
     std::uint64_t seen_tail_ = 0;
-    bool slept_ = false;
     /// Writers: receiver arms, sender disarms.
     alignas(engine::cache_line) std::atomic<bool> armed_{false};
 };

@@ -24,7 +24,9 @@ inline std::uint64_t unix_ns() noexcept {
 }
 
 /// CLOCK_REALTIME in milliseconds since 1970.
-inline std::uint64_t unix_ms() noexcept { return unix_ns() / 1'000'000u; }
+inline std::uint64_t unix_ms() noexcept {
+    return unix_ns() / 1'000'000u;
+}
 
 /// Tells the core that this is a waiting loop.
 inline void relax_cpu() noexcept {

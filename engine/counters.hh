@@ -17,9 +17,7 @@ class Counter {
     void add(std::uint64_t n) noexcept {
         value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
     }
-    void raise_to(std::uint64_t n) noexcept {
-        if (n > get()) value_.store(n, std::memory_order_relaxed);
-    }
+    void set(std::uint64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
     std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
 
   private:

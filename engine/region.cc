@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace lanes::engine {
@@ -44,11 +45,18 @@ Result<Region> Region::map(std::size_t len, Pages pages) {
     return region;
 }
 
-void Region::forget(std::size_t offset, std::size_t len) noexcept {
+void Region::clear(std::size_t offset, std::size_t len) noexcept {
     const std::size_t page = page_bytes();
+    const std::size_t end = offset + len;
     const std::size_t first = (offset + page - 1) / page * page;
-    const std::size_t last = (offset + len) / page * page;
-    if (first < last) ::madvise(data_ + first, last - first, MADV_DONTNEED);
+    const std::size_t last = end / page * page;
+    if (first >= last) {
+        std::memset(data_ + offset, 0, len);
+        return;
+    }
+    std::memset(data_ + offset, 0, first - offset);
+    ::madvise(data_ + first, last - first, MADV_DONTNEED);
+    std::memset(data_ + last, 0, end - last);
 }
 
 }  // namespace lanes::engine

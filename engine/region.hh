@@ -28,9 +28,8 @@ class Region {
     std::byte* data() const noexcept { return data_; }
     std::size_t size() const noexcept { return size_; }
 
-    /// Gives the pages that lie wholly within [offset, offset + len) back to the kernel; they read
-    /// as zero again.
-    void forget(std::size_t offset, std::size_t len) noexcept;
+    /// Makes [offset, offset + len) zero again; whole pages of it go back to the kernel.
+    void clear(std::size_t offset, std::size_t len) noexcept;
 
   private:
     std::byte* data_ = nullptr;

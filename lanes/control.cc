@@ -11,8 +11,6 @@ namespace {
 
 constexpr std::uint32_t lanes_max = 1u << 23;
 constexpr unsigned ticks_per_second = 1000 / Control::tick_ms;
-/// A clear lane whose packets were all too old for this long gets a fresh window.
-constexpr unsigned window_watch_ticks = 2 * ticks_per_second;
 
 std::uint64_t bit(PortIndex index) noexcept {
     return std::uint64_t{1} << index;
@@ -222,7 +220,7 @@ void Control::tick() {
     ++ticks_;
     next_hops_.refresh();
     reassembly_->expire(engine::monotonic_ns(), own_counters_);
-    fleet_.watch_windows(ticks_ % window_watch_ticks, window_watch_ticks);
+    fleet_.watch_windows(ticks_ % ticks_per_second, ticks_per_second);
 }
 
 void Control::stop() {

@@ -44,6 +44,16 @@ struct NoHead {
     std::uint32_t endpoint() const noexcept { return 0; }
 };
 
+/// Claims room for frames of up to `len` bytes. What was gathered in this round may be all that
+/// fills the queue: it is flushed before the queue counts as full (0).
+inline unsigned claim_or_flush(engine::WorkerContext& worker, engine::TxQueue& tx,
+                               std::span<engine::Frame> room, std::uint32_t len) noexcept {
+    const unsigned n = tx.claim(room, len);
+    if (n != 0) return n;
+    tx.flush(worker.counters);
+    return tx.claim(room, len);
+}
+
 namespace detail {
 
 /// Passes items[0..n) on; returns how many the queue took.
@@ -78,12 +88,7 @@ unsigned copy_items(engine::WorkerContext& worker, engine::TxQueue& tx, std::spa
     std::uint32_t longest = 0;
     for (const Item& item : items) longest = item.len > longest ? item.len : longest;
     const std::uint32_t need = head.frame_bytes(longest);
-    unsigned n = tx.claim(room.first(items.size()), need);
-    if (n == 0) {
-        // What was gathered in this round may be all that fills the queue.
-        tx.flush(worker.counters);
-        n = tx.claim(room.first(items.size()), need);
-    }
+    const unsigned n = claim_or_flush(worker, tx, room.first(items.size()), need);
     for (unsigned i = 0; i < n; ++i) {
         engine::Frame& frame = room[i];
         head.write(frame.data, first + i, items[i].len);

@@ -10,6 +10,9 @@
 namespace lanes {
 namespace {
 
+/// Looks, a second apart, that must find a lane's packets too old: one straggler is not enough.
+constexpr unsigned stale_looks_max = 2;
+
 /// Whether a lane object can go on as that: its numbering and its windows still mean the same.
 bool same_object(const LaneSpec& a, const LaneSpec& b) {
     return a.id == b.id && a.role == b.role && a.window == b.window;
@@ -39,6 +42,7 @@ engine::Result<Fleet::Change> Fleet::prepare(const std::vector<LaneSpec>& specs,
             entry.lane = old->second.lane;
             entry.seen_newest = old->second.seen_newest;
             entry.seen_old = old->second.seen_old;
+            entry.stale_looks = old->second.stale_looks;
             keep_next_hops(old->second);
             change.kept.push_back(spec.name);
             ++change.tally.kept;
@@ -170,6 +174,17 @@ Lane* Fleet::lane(std::string_view name) const noexcept {
     return at == entries_.end() ? nullptr : at->second.lane;
 }
 
+void Fleet::restart_windows(Entry& entry) {
+    Window(entry.lane->windows, entry.lane->window_words * clear_subspaces).restart();
+    entry.lane->restarts.fetch_add(1, std::memory_order_relaxed);
+    entry.stale_looks = 0;
+    ++windows_restarted_;
+    engine::log(engine::Severity::warning,
+                "lane " + entry.spec->name +
+                    ": for two seconds packets were older than the replay window and none was new; "
+                    "the window starts afresh (the sender's clock was set back?)");
+}
+
 void Fleet::watch_windows(unsigned part, unsigned parts) {
     const std::size_t buckets = entries_.bucket_count();
     const std::size_t end = buckets * (part + 1) / parts;
@@ -183,15 +198,9 @@ void Fleet::watch_windows(unsigned part, unsigned parts) {
                 newest = std::max(newest, entry.lane->shares[worker].newest.get());
                 old += entry.lane->shares[worker].old.get();
             }
-            if (newest == entry.seen_newest && old != entry.seen_old) {
-                Window(entry.lane->windows, entry.lane->window_words * clear_subspaces).restart();
-                ++windows_restarted_;
-                engine::log(engine::Severity::warning,
-                            "lane " + entry.spec->name +
-                                ": for two seconds packets were older than the replay window and "
-                                "none was new; the window starts afresh (the sender's clock was "
-                                "set back?)");
-            }
+            const bool stale = newest == entry.seen_newest && old != entry.seen_old;
+            entry.stale_looks = stale ? entry.stale_looks + 1 : 0;
+            if (entry.stale_looks == stale_looks_max) restart_windows(entry);
             entry.seen_newest = newest;
             entry.seen_old = old;
         }

@@ -31,6 +31,7 @@ class Fleet {
         // What the watch over clear lanes remembers of the last look.
         std::uint64_t seen_newest = 0;
         std::uint64_t seen_old = 0;
+        unsigned stale_looks = 0;  ///< in a row: old packets, and nothing new
     };
     using Entries = std::unordered_map<std::string_view, Entry>;
 
@@ -74,9 +75,9 @@ class Fleet {
     /// Takes every lane out of service that uses a port of the mask, until it gets a new plan.
     void suspend(std::uint64_t ports);
 
-    /// Looks at a part of the clear receiving lanes: where packets since the last look were too old
-    /// and none was newer than all before, the window starts afresh. A whole look takes `parts`
-    /// calls.
+    /// Looks at a part of the clear receiving lanes, which makes a whole look every `parts` calls;
+    /// to be called so that this takes a second. A lane whose packets were too old, and none newer
+    /// than all before, at two looks in a row gets a fresh window.
     void watch_windows(unsigned part, unsigned parts);
     std::uint64_t windows_restarted() const noexcept { return windows_restarted_; }
 
@@ -84,6 +85,7 @@ class Fleet {
     Lane* lane(std::string_view name) const noexcept;
 
   private:
+    void restart_windows(Entry& entry);
     void keep_next_hops(const Entry& entry);
     engine::Result<Lane*> new_lane(const LaneSpec& spec);
     void discard(Lane& lane);

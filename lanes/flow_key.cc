@@ -43,6 +43,10 @@ void read_ipv4(FlowKey& key, const std::byte* data, std::uint32_t len) noexcept 
     key.protocol = static_cast<std::uint8_t>(data[9]);
     std::memcpy(key.source.data(), data + 12, 4);
     std::memcpy(key.destination.data(), data + 16, 4);
+    // What lies behind the packet is Ethernet padding, not ports.
+    const std::uint32_t total = load_be<std::uint16_t>(data + 2);
+    if (total < header) return;
+    if (total < len) len = total;
     const bool first = (load_be<std::uint16_t>(data + 6) & 0x1fff) == 0;
     if (first) read_ports(key, data + header, len - header);
 }

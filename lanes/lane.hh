@@ -85,6 +85,7 @@ struct alignas(engine::cache_line) LaneShare {
     engine::Counter newest;  ///< received: the highest sequence number accepted
     std::uint64_t next_sequence = 0;
     std::uint32_t next_fragment = 0;
+    std::uint32_t restarts = 0;  ///< of the lane's windows, when `newest` was last counted
 };
 static_assert(sizeof(LaneShare) == engine::cache_line);
 
@@ -96,6 +97,8 @@ struct alignas(engine::cache_line) Lane {
     std::uint32_t window_words = 0;   ///< words of the window of one subspace
     std::uint32_t id = 0;
     std::uint32_t index = 0;  ///< place in the lane store
+    /// How often the windows were started afresh. Writer: Control (relaxed); readers: workers.
+    std::atomic<std::uint32_t> restarts{0};
 
     Window window(std::uint16_t subspace) const noexcept {
         return Window(windows + std::size_t{subspace} * window_words, window_words);

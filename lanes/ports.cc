@@ -12,10 +12,28 @@ Ports::Slot* Ports::find(std::string_view name) noexcept {
     return nullptr;
 }
 
+// A port that has another name now but is still the same device: it must close before it opens.
+Ports::Slot* Ports::find_renamed(const engine::PortSpec& spec,
+                                 const std::vector<engine::PortSpec>& next) noexcept {
+    for (Slot& slot : slots_) {
+        const bool same_device = slot.spec.driver == spec.driver && !spec.device.empty() &&
+                                 slot.spec.device == spec.device;
+        const bool same_socket = spec.device.empty() && slot.spec.driver == spec.driver &&
+                                 slot.spec.listen == spec.listen &&
+                                 slot.spec.addresses == spec.addresses && !spec.addresses.empty();
+        const bool gone = std::none_of(next.begin(), next.end(), [&](const auto& other) {
+            return other.name == slot.spec.name;
+        });
+        if (slot.taken() && gone && (same_device || same_socket)) return &slot;
+    }
+    return nullptr;
+}
+
 engine::Result<Ports::Change> Ports::prepare(const std::vector<engine::PortSpec>& next) {
     Change change;
     for (const engine::PortSpec& spec : next) {
         Slot* slot = find(spec.name);
+        if (slot == nullptr) slot = find_renamed(spec, next);
         if (slot != nullptr) {
             // A port that could neither change nor come back is tried again.
             const bool differs = slot->spec != spec || !slot->port;

@@ -67,6 +67,8 @@ class Ports {
 
   private:
     Slot* find(std::string_view name) noexcept;
+    Slot* find_renamed(const engine::PortSpec& spec,
+                       const std::vector<engine::PortSpec>& next) noexcept;
 
     PortOpener open_;
     unsigned workers_;

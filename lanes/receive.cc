@@ -87,7 +87,14 @@ class Receiver {
             }
         }
         share_.packets.add(fresh);
-        share_.newest.raise_to(newest);
+        count_newest(newest);
+    }
+
+    void count_newest(std::uint64_t newest) noexcept {
+        const std::uint32_t restarts = lane_.restarts.load(std::memory_order_relaxed);
+        const bool same = share_.restarts == restarts;
+        share_.restarts = restarts;
+        share_.newest.set(same ? std::max(newest, share_.newest.get()) : newest);
     }
 
     /// The inner packet of an accepted lane packet.

@@ -217,20 +217,26 @@ class Sender {
         const std::uint64_t sequence = take_sequences(group_count);
         each_path(group_count, [&](engine::TxQueue& tx, const Carrier& carrier,
                                    const engine::FrameMemory*) noexcept {
-            engine::Scratch<Frame, burst_max> room;
             const std::uint32_t need = carrier.frame_bytes(longest + head_bytes);
-            unsigned n = tx.claim(room.first(group_count), need);
-            if (n == 0) {
-                tx.flush(worker_.counters);
-                n = tx.claim(room.first(group_count), need);
+            if (need > tx.max_len()) {
+                worker_.counters.drop(Drop::tx_too_big, group_count);
+                return 0u;
             }
-            for (unsigned g = 0; g < n; ++g) {
-                const Group& group = groups[g];
-                write_group(room[g], carrier, sequence + g, group.first, group.n, group.body);
+            unsigned done = 0;
+            while (done < group_count) {
+                engine::Scratch<Frame, burst_max> room;
+                const unsigned n =
+                    claim_or_flush(worker_, tx, room.first(group_count - done), need);
+                if (n == 0) break;
+                for (unsigned g = 0; g < n; ++g, ++done) {
+                    const Group& group = groups[done];
+                    write_group(room[g], carrier, sequence + done, group.first, group.n,
+                                group.body);
+                }
+                tx.send(room.first(n), worker_.counters);
             }
-            if (n != 0) tx.send(room.first(n), worker_.counters);
-            if (n < group_count) worker_.counters.drop(Drop::tx_full, group_count - n);
-            return n;
+            worker_.counters.drop(Drop::tx_full, group_count - done);
+            return done;
         });
     }
 

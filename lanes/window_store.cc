@@ -27,22 +27,7 @@ void WindowStore::give(Window::Word* at, std::size_t words) {
     const auto* bytes = reinterpret_cast<const std::byte*>(at);
     for (engine::Region& arena : arenas_) {
         if (bytes < arena.data() || bytes >= arena.data() + arena.size()) continue;
-        // Whole pages go back to the kernel; what shares its first or last page with a neighbour is
-        // cleared by hand.
-        const std::size_t len = words * sizeof(Window::Word);
-        const auto offset = static_cast<std::size_t>(bytes - arena.data());
-        constexpr std::size_t page = 4096;
-        for (std::size_t i = 0; i < words; ++i) {
-            const std::size_t start = offset + i * sizeof(Window::Word);
-            const bool whole =
-                start / page * page >= offset && (start / page + 1) * page <= offset + len;
-            if (whole) {
-                i += (page - start % page) / sizeof(Window::Word) - 1;
-            } else {
-                at[i] = {};
-            }
-        }
-        arena.forget(offset, len);
+        arena.clear(static_cast<std::size_t>(bytes - arena.data()), words * sizeof(Window::Word));
         free_[words].push_back(at);
         return;
     }
