@@ -1,0 +1,39 @@
+// Words of messages: what is shown, and which word is nearest.
+#include "config/text.hh"
+
+#include <array>
+#include <catch2/catch.hpp>
+
+using namespace lanes::config;
+using namespace std::string_view_literals;
+
+TEST_CASE("What is shown cannot harm a terminal and is not long") {
+    CHECK(shown("eth0") == "`eth0`");
+    CHECK(shown("") == "``");
+    CHECK(shown("a\x1b[2Jb\n") == "`a\\x1b[2Jb\\x0a`");
+    CHECK(shown("\0"sv) == "`\\x00`");
+    CHECK(shown("\xff"
+                "e\xc3\xa9") == "`\\xffe\xc3\xa9`");
+    CHECK(shown("\xc2\x9b") == "`\\xc2\\x9b`");
+    CHECK(shown(std::string(1000, 'a')).size() < 80);
+}
+
+TEST_CASE("The nearest word is suggested only when it is near") {
+    static constexpr std::array words = {"address"sv, "device"sv, "driver"sv, "mtu"sv};
+    CHECK(nearest("adress", words) == "address");
+    CHECK(nearest("Address", words) == "address");
+    CHECK(nearest("devcie", words) == "device");
+    CHECK(nearest("mut", words) == "mtu");
+    CHECK_FALSE(nearest("colour", words));
+    CHECK_FALSE(nearest("", words));
+    CHECK_FALSE(nearest("x", words));
+    CHECK(did_you_mean("adress", words) == "; did you mean `address`?");
+    CHECK(did_you_mean("colour", words) == "");
+}
+
+TEST_CASE("Long lists of words are cut") {
+    std::vector<std::string_view> words(20, "x");
+    CHECK_THAT(listed(words), Catch::EndsWith("x and 4 more"));
+    words.resize(2);
+    CHECK(listed(words) == "x, x");
+}

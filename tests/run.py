@@ -1,0 +1,324 @@
+#!/usr/bin/python3
+"""Builds every variant of Lanes and runs every test; tools/test calls it.
+
+Parts, in this order (all of them unless some are named with --part):
+  release   g++ -O3, -Werror: every header compiled alone, include rules, unit tests
+  e2e       scenarios in network namespaces, with the release build (root)
+  debug     g++ with ASan and UBSan: unit tests
+  tsan      g++ with ThreadSanitizer: tests/stress
+  clang     clang++ -Werror with ASan and UBSan: each fuzz target for 30 s, two at a time, and the
+            canary, which must fail
+
+With names only tests whose name contains one of them run: a unit test's name is
+`part/program/sentence`, others are `part/name`. Every Catch2 test case, script, build and fuzz
+target counts as one test. The last line is `N passed, N failed, N skipped`; the exit status is 1
+when a test failed or none ran.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+CORES = os.cpu_count() or 1
+FUZZ_SECONDS = 30
+CANARY = "canary"
+SKIPPED = 77
+VARIANTS = {  # part -> folder, compiler, meson options
+    "release": ("build", "g++", ["-Dbuildtype=release"]),
+    "debug": ("build-debug", "g++", ["-Dbuildtype=debug"]),
+    "tsan": ("build-tsan", "g++", ["-Dbuildtype=debugoptimized", "-Db_sanitize=thread"]),
+    "clang": ("build-clang", "clang++", ["-Dbuildtype=debug", "-Doptimization=1", "-Dfuzz=true",
+                                         "-Dcpp_args=-fsanitize=fuzzer-no-link"]),
+}
+PARTS = ("release", "e2e", "debug", "tsan", "clang")
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+    "TSAN_OPTIONS": f"halt_on_error=1:suppressions={ROOT / 'tests/stress/tsan.supp'}"
+    if (ROOT / "tests/stress/tsan.supp").exists() else "halt_on_error=1",
+}
+
+
+class Tally:
+    """What came of every test, said as soon as it is known."""
+
+    def __init__(self):
+        self.passed, self.failed, self.skipped = 0, [], []
+
+    def add(self, name, outcome, detail=""):
+        if outcome == "passed":
+            self.passed += 1
+        elif outcome == "skipped":
+            self.skipped.append(name)
+            print(f"SKIPPED {name}: {detail}", flush=True)
+        else:
+            self.failed.append(name)
+            print(f"FAILED  {name}\n{detail}", flush=True)
+
+    def close(self):
+        if self.failed:
+            print("\nfailed:\n  " + "\n  ".join(self.failed))
+        print(f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped")
+        return 1 if self.failed or self.passed == 0 else 0
+
+
+class Run:
+    def __init__(self, names):
+        self.names = names
+        self.tally = Tally()
+
+    def wanted(self, name):
+        return not self.names or any(each in name for each in self.names)
+
+
+def run(command, timeout, **options):
+    """Runs a command; returns (status, what it printed). Too long is a failure, too."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, errors="replace",
+                               start_new_session=True, **options)
+    try:
+        out = process.communicate(timeout=timeout)[0]
+        return process.returncode, out
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        out = process.communicate()[0]
+        return -signal.SIGKILL, f"{out}\nnot done within {timeout} s"
+
+
+def tail(text, lines=40):
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def build(state, part, targets_of=None):
+    """Configures and builds a variant; returns its folder, or None. Counts as one test."""
+    folder, compiler, options = VARIANTS[part]
+    path = ROOT / folder
+    began = time.monotonic()
+    print(f"== {part}: building in {folder}/", flush=True)
+    options = options + ["-Dwerror=true"]
+    environment = {**os.environ, "CXX": compiler}
+    configured = (path / "build.ninja").exists()
+    if path.exists() and not configured:
+        shutil.rmtree(path)
+    setup = ["meson", "setup", *(["--reconfigure"] if configured else []), str(path), str(ROOT)]
+    status, out = run([*setup, *options], 120, env=environment)
+    if status == 0:
+        targets = targets_of(path) if targets_of else []
+        status, out = run(["ninja", "-C", str(path), f"-j{CORES}", *targets], 900)
+    if status != 0:
+        state.tally.add(f"{part}/build", "failed", tail(out, 60))
+        return None
+    state.tally.add(f"{part}/build", "passed")
+    print(f"   built in {time.monotonic() - began:.0f} s", flush=True)
+    return path
+
+
+def introspect(path):
+    out = subprocess.run(["meson", "introspect", "--tests", str(path)], capture_output=True,
+                         text=True, check=True).stdout
+    return json.loads(out)
+
+
+def suites_of(test):
+    return {suite.rsplit(":", 1)[-1] for suite in test["suite"]}
+
+
+def case_names(program):
+    """Names of all test cases of a Catch2 program (its exit status is their number)."""
+    out = subprocess.run([program, "--list-test-names-only"], capture_output=True, text=True,
+                         check=False, timeout=60).stdout
+    return [line.strip() for line in out.splitlines() if line.strip()]
+
+
+def unit_program(state, prefix, program, timeout):
+    """Runs one Catch2 program, or those of its cases that are wanted."""
+    names = case_names(program)
+    chosen = [name for name in names if state.wanted(f"{prefix}/{name}")]
+    if not chosen:
+        if not names:
+            state.tally.add(prefix, "failed", "has no test cases, or cannot list them")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        report = pathlib.Path(folder) / "report.xml"
+        command = [program, "-r", "xml", "-o", str(report)]
+        if len(chosen) < len(names):
+            listed = pathlib.Path(folder) / "names"
+            # Catch2 v2 takes a comma for the end of a name, even between quotes.
+            escaped = (re.sub(r"([\\,])", r"\\\1", name) for name in chosen)
+            listed.write_text("".join(f'"{name}"\n' for name in escaped))
+            command += ["-f", str(listed)]
+        status, out = run(command, timeout, env={**os.environ, **SANITIZERS})
+        text = report.read_text(errors="replace") if report.exists() else ""
+    seen = read_report(state, prefix, text)
+    if status != 0 and not seen["failed"]:
+        state.tally.add(f"{prefix}/(the program)", "failed",
+                        f"ended with status {status} in or after `{seen['last']}`\n{tail(out)}")
+    elif seen["count"] < len(chosen):
+        state.tally.add(f"{prefix}/(the program)", "failed",
+                        f"ran {seen['count']} of {len(chosen)} test cases\n{tail(out)}")
+
+
+def read_report(state, prefix, text):
+    """Counts the cases of a Catch2 XML report, which is cut short if the program was."""
+    seen = {"count": 0, "failed": False, "last": "(none)"}
+    for block in re.findall(r"<TestCase .*?</TestCase>", text, re.DOTALL):
+        case = ElementTree.fromstring(block)
+        name = f"{prefix}/{case.get('name')}"
+        seen["count"] += 1
+        skips = [w.text.strip() for w in case.iter("Warning") if "skipped" in (w.text or "")]
+        if case.find("OverallResult").get("success") != "true":
+            seen["failed"] = True
+            state.tally.add(name, "failed", explain(case))
+        elif skips:
+            state.tally.add(name, "skipped", skips[0])
+        else:
+            state.tally.add(name, "passed")
+    begun = re.findall(r'<TestCase name="([^"]*)"', text)
+    if begun:
+        seen["last"] = begun[-1]
+    return seen
+
+
+def explain(case):
+    lines = []
+    for found in case.iter():
+        if found.tag == "Expression" and found.get("success") == "false":
+            texts = [(found.findtext(tag) or "").strip() for tag in ("Original", "Expanded")]
+            lines.append(f"  {found.get('filename')}:{found.get('line')}: {' --> '.join(texts)}")
+        elif found.tag in ("Failure", "FatalErrorCondition", "Exception", "Info"):
+            lines.append(f"  {found.tag}: {(found.text or '').strip()}")
+    return "\n".join(lines[:20])
+
+
+def script(state, name, test):
+    if not state.wanted(name):
+        return
+    began = time.monotonic()
+    status, out = run(test["cmd"], test["timeout"], env={**os.environ, **test["env"]})
+    if status == SKIPPED:
+        state.tally.add(name, "skipped", out.strip())
+    else:
+        state.tally.add(name, "passed" if status == 0 else "failed", tail(out))
+    print(f"   {name}: {time.monotonic() - began:.1f} s", flush=True)
+
+
+def unit_tests(state, part, path, only=None):
+    for test in introspect(path):
+        suites = suites_of(test)
+        if "e2e" in suites or (only is not None and only not in suites | {test["name"]}):
+            continue
+        name = f"{part}/{test['name']}"
+        if "rules" in suites:
+            if part == "release":
+                script(state, name, test)
+            continue
+        if only is None and test["name"] == "stress" and part == "release":
+            continue  # under ThreadSanitizer it says more
+        unit_program(state, name, test["cmd"][0], test["timeout"])
+
+
+def release(state):
+    path = build(state, "release")
+    if path is None:
+        return
+    if state.wanted("release/headers"):
+        status, out = run(["ninja", "-C", str(path), f"-j{CORES}", "headers"], 600)
+        state.tally.add("release/headers compile alone", "passed" if status == 0 else "failed",
+                        tail(out))
+    unit_tests(state, "release", path)
+
+
+def e2e(state):
+    path = ROOT / VARIANTS["release"][0]
+    if not (path / "tools" / "lanes").exists() and build(state, "release") is None:
+        return
+    for test in introspect(path):
+        if "e2e" in suites_of(test):
+            script(state, f"e2e/{test['name']}", test)
+
+
+def debug(state):
+    path = build(state, "debug")
+    if path is not None:
+        unit_tests(state, "debug", path)
+
+
+def tsan(state):
+    if not (ROOT / "tests" / "stress" / "meson.build").exists():
+        return state.tally.add("tsan/stress", "failed", "no tests/stress/meson.build")
+    def programs(path):
+        return [os.path.relpath(test["cmd"][0], path) for test in introspect(path)
+                if "stress" in suites_of(test) | {test["name"]}]
+    path = build(state, "tsan", programs)
+    if path is not None:
+        unit_tests(state, "tsan", path, only="stress")
+    return None
+
+
+def fuzz_one(path, target):
+    """Returns (status, output) of one fuzz target. Starts from its corpus, keeps nothing."""
+    name = target.removeprefix("fuzz_")
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [str(path / "tests" / "fuzz" / target), f"-max_total_time={FUZZ_SECONDS}",
+                   "-timeout=10", "-rss_limit_mb=4096", "-print_final_stats=1",
+                   f"-artifact_prefix={scratch}/"]
+        words = ROOT / "tests" / "fuzz" / f"{name}.dict"
+        if words.exists():
+            command.append(f"-dict={words}")
+        command.append(scratch)
+        corpus = ROOT / "tests" / "fuzz" / "corpus" / name
+        if corpus.is_dir():
+            command.append(str(corpus))
+        status, out = run(command, FUZZ_SECONDS + 90, env={**os.environ, **SANITIZERS})
+        for found in pathlib.Path(scratch).glob("*-*"):
+            if found.name.startswith(("crash-", "leak-", "timeout-", "oom-")):
+                out += f"\ninput {found.name} in hex: {found.read_bytes()[:2000].hex()}"
+        return status, out
+
+
+def clang(state):
+    path = build(state, "clang")
+    if path is None:
+        return
+    targets = sorted(each.stem for each in (ROOT / "tests" / "fuzz").glob("fuzz_*.cc"))
+    targets = [each for each in [CANARY, *targets] if state.wanted(f"clang/{each}")]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        for target, (status, out) in zip(targets, pool.map(lambda t: fuzz_one(path, t), targets)):
+            if target == CANARY:
+                found = status != 0 and "ERROR: AddressSanitizer" in out
+                state.tally.add("clang/canary is caught", "passed" if found else "failed",
+                                "the planted bug was not found: the rig is blind\n" + tail(out))
+                continue
+            runs = re.search(r"number_of_executed_units:\s*(\d+)", out)
+            print(f"   {target}: {runs.group(1) if runs else 'no'} inputs", flush=True)
+            good = status == 0 and runs is not None and int(runs.group(1)) > 1000
+            state.tally.add(f"clang/{target}", "passed" if good else "failed", tail(out, 60))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="run only tests with this in it")
+    parser.add_argument("--part", action="append", choices=PARTS, help="run only this part")
+    options = parser.parse_args()
+    state = Run(options.names)
+    began = time.monotonic()
+    for part in options.part or PARTS:
+        {"release": release, "e2e": e2e, "debug": debug, "tsan": tsan, "clang": clang}[part](state)
+        print(f"== {part}: done at {time.monotonic() - began:.0f} s", flush=True)
+    sys.exit(state.tally.close())
+
+
+if __name__ == "__main__":
+    main()
