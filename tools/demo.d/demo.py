@@ -1,0 +1,202 @@
+#!/usr/bin/python3
+"""The demo behind tools/demo. Shows and measures, in this order:
+
+  a pair of lanes    texas lane0 --[ eth1 ===== eth1 ]-- lane0 oslo      ping, idle CPU, iperf3
+  one lane, one way  sender lane0 --[ eth1 ==> left | diode | right ==> eth1 ]-- lane0 receiver
+                     UDP by iperf 2; nothing leaves the receiver
+  the engine alone   clocks per packet on memory ports (lanes-bench)
+  a million lanes    from a CSV table: time to load, memory, look-up
+  dpdk-testpmd       forwarding on veth beside it (tools/compare-testpmd)
+
+Ends with one table; exits non-zero, naming the cause, when a step fails.
+"""
+
+import importlib.machinery
+import importlib.util
+import os
+import pathlib
+import re
+import signal
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+os.environ.setdefault("LANES_BIN", str(ROOT / "build" / "tools" / "lanes"))
+os.environ.setdefault("BLAST_BIN", str(ROOT / "build" / "bench" / "blast"))
+BENCH = os.environ.get("BENCH_BIN", str(ROOT / "build" / "bench" / "lanes-bench"))
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+import lab  # noqa: E402
+
+LANE_COUNT = 1_000_000
+IPERF_SECONDS = 5
+TABLE_NODE = """
+node: fleet
+ports:
+  lan: {driver: memory, device: lan}
+  wan: {driver: memory, device: wan}
+tables: [fleet.csv]
+"""
+
+
+class Results:
+    """The rows of the closing table: what, value, and what it should be."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, what, value, goal=""):
+        self.rows.append((what, value, goal))
+        print(f"   {what}: {value}", flush=True)
+
+    def show(self):
+        rows = [("what", "measured", "goal"), *self.rows]
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        rule = "  ".join("-" * width for width in widths)
+        print()
+        for index, row in enumerate(rows):
+            print("  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip())
+            if index == 0:
+                print(rule)
+
+
+def sample(name):
+    return (HERE / f"{name}.yaml").read_text()
+
+
+def step(title):
+    print(f"-- {title}", flush=True)
+
+
+def idle_percent(nodes, seconds=3.0):
+    before = [node.cpu_seconds() for node in nodes]
+    time.sleep(seconds)
+    return max(100 * (node.cpu_seconds() - used) / seconds for node, used in zip(nodes, before))
+
+
+def pair(world, results):
+    step("two hosts, a pair of lanes: texas.yaml and oslo.yaml")
+    texas, oslo = lab.two_hosts(world, ipv6=True)
+    nodes = [texas.node(sample("texas")), oslo.node(sample("oslo"))]
+    texas.reaches("10.8.0.2")
+    for host, address in ((texas, "10.8.0.2"), (oslo, "10.8.0.1"), (texas, "fd08::2"),
+                          (oslo, "fd08::1")):
+        answers = host.ping(address, count=50)
+        results.add(f"ping, {host.name} to {address}", f"{answers} of 50 answered", "50")
+        lab.equal(answers, 50, f"answers to {host.name}")
+    time.sleep(0.5)
+    idle = idle_percent(nodes)
+    results.add("idle CPU of a node, adaptive", f"{idle:.2f} %", "< 1 %")
+    lab.check(idle < 1, "an idle node uses CPU")
+    oslo.serve_iperf3()
+    texas.serve_iperf3()
+    for host, address in ((texas, "10.8.0.2"), (oslo, "10.8.0.1")):
+        end = host.iperf3(address, IPERF_SECONDS)["end"]
+        rate = end["sum_received"]["bits_per_second"] / 1e9
+        results.add(f"iperf3 TCP from {host.name}", f"{rate:.2f} Gbit/s",
+                    "no disconnect")
+    for node in nodes:
+        node.stop()
+
+
+def one_way(world, results):
+    step("one lane, one way: sender.yaml, diode.yaml, receiver.yaml")
+    sender, diode, receiver = (world.host(name) for name in ("sender", "diode", "receiver"))
+    world.cable(sender, "eth1", diode, "left", [["192.0.2.1/24"], []])
+    world.cable(diode, "right", receiver, "eth1", [[], ["192.0.2.2/24"]])
+    receiver.run("ip", "link", "set", "eth1", "address", "02:00:00:00:00:02")
+    nodes = [diode.node(sample("diode")), receiver.node(sample("receiver")),
+             sender.node(sample("sender"))]
+    # Nobody answers ARP inside the lane either.
+    sender.run("ip", "neigh", "replace", "10.9.0.2", "lladdr", receiver.mac("lane0"), "dev",
+               "lane0")
+    log = world.dir / "iperf.log"
+    with open(log, "wb") as out:
+        server = receiver.start("stdbuf", "-oL", "iperf", "-s", "-u", "-B", "10.9.0.2", stdout=out,
+                                stderr=out)
+    lab.eventually(lambda: "UDP port" in log.read_text(), "iperf listens")
+    sender.run("iperf", "-u", "-c", "10.9.0.2", "-b", "100M", "-l", "1200", "-t",
+               str(IPERF_SECONDS))
+    def delivered():
+        return re.search(r"(\d+)/\s*(\d+) \([\d.e+-]+%\)", log.read_text())
+    lost, total = map(int, lab.eventually(delivered, "iperf reports").groups())
+    server.send_signal(signal.SIGKILL)
+    back = receiver.link("eth1")["tx"]["packets"] + diode.link("right")["rx"]["packets"] + \
+        sender.link("eth1")["rx"]["packets"]
+    results.add("one way: UDP datagrams delivered", f"{total - lost} of {total}", "all")
+    results.add("one way: frames that came back", str(back), "0")
+    lab.check(total - lost > 0, "nothing was delivered")
+    lab.equal(back, 0, "frames on the return path")
+    for node in nodes:
+        node.stop()
+
+
+def engine(results):
+    step("the engine alone: one worker, memory ports, 64-byte frames")
+    for path, what, goal in (("clear", "send: match to Ethernet, IPv4, UDP, lane", "<= 60 clocks"),
+                             ("open", "receive: carrier and lane to frame", ""),
+                             ("patch", "patch: port to port", "")):
+        out = lab.command(BENCH, "pipeline", "--path", path)
+        clocks, nanoseconds, rate, mad, lost = re.search(
+            r"([\d.]+) clocks/packet\s+([\d.]+) ns/packet\s+([\d.]+) Mpps\s+"
+            r"MAD ([\d.]+) %\s+lost (\d+)", out).groups()
+        lab.equal(lost, "0", f"packets lost in the bench `{path}`")
+        results.add(what, f"{clocks} clocks, {nanoseconds} ns, {rate} Mpps (MAD {mad} %)", goal)
+
+
+def million(world, results):
+    step(f"{LANE_COUNT} lanes from a CSV table")
+    with open(world.dir / "fleet.csv", "w", encoding="ascii") as table:
+        table.write("name,id,send,over.port,over.to,cipher,match.destination\n")
+        for n in range(LANE_COUNT):
+            table.write(f"customer-{n},{n + 1},lan,wan,02:00:00:00:00:02,none,"
+                        f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}\n")
+    host = world.host("fleet")
+    began = time.monotonic()
+    node = host.node(TABLE_NODE)
+    seconds, each = time.monotonic() - began, 1024 * node.rss_kib() / LANE_COUNT
+    node.stop()
+    results.add("a million lanes: start-up", f"{seconds:.2f} s", "<= 5 s")
+    results.add("a million lanes: memory of each", f"{each:.0f} bytes", "<= 1024")
+    out = lab.command(BENCH, "lookup", "--lanes", str(LANE_COUNT))
+    only, random, ratio = re.search(
+        r"only one ([\d.]+) clocks.*random one ([\d.]+) clocks.*ratio ([\d.]+)", out).groups()
+    results.add("look-up of a random one / the only one",
+                f"{random} / {only} clocks = {ratio}", "<= 2")
+
+
+def testpmd(world, results):
+    step("forwarding on veth beside dpdk-testpmd, 64-byte frames")
+    if (os.cpu_count() or 1) < 2:
+        results.add("dpdk-testpmd", "not compared: needs two cores")
+        return
+    loader = importlib.machinery.SourceFileLoader("compare", str(ROOT / "tools/compare-testpmd"))
+    compare = importlib.util.module_from_spec(importlib.util.spec_from_loader("compare", loader))
+    loader.exec_module(compare)
+    bed = compare.Bed(world)
+    for kind, what in (("steer", "forwarder's core is the limit"),
+                       ("split", "ring filled elsewhere")):
+        bed.steer(kind == "steer")
+        medians, ratio = compare.report(kind, *compare.compare(bed, rounds=5, seconds=1.0))
+        results.add(f"veth forwarding, {what}",
+                    f"{medians['lanes'] / 1e6:.3f} Mpps, testpmd {medians['testpmd'] / 1e6:.3f}: "
+                    f"{ratio:.2f} times", ">= 1.2 times")
+
+
+def main():
+    results = Results()
+
+    def scenario(world):
+        pair(world, results)
+        world.close_hosts()
+        one_way(world, results)
+        world.close_hosts()
+        engine(results)
+        million(world, results)
+        testpmd(world, results)
+        results.show()
+    lab.run(scenario)
+
+
+if __name__ == "__main__":
+    main()
