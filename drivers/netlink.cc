@@ -9,7 +9,9 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "drivers/netlink_message.hh"
@@ -32,6 +34,13 @@ Interface interface_of(const nlmsghdr& message) {
         if (type == IFLA_IFNAME) found.name = mnl_attr_get_str(&attribute);
         if (type == IFLA_MTU) found.mtu = mnl_attr_get_u32(&attribute);
         if (type == IFLA_ADDRESS) take_mac(attribute, found.mac);
+        if (type == IFLA_STATS64) {
+            // Kernels add fields at the end; the first ones never move.
+            rtnl_link_stats64 stats{};
+            std::memcpy(&stats, mnl_attr_get_payload(&attribute),
+                        std::min<std::size_t>(sizeof stats, mnl_attr_get_payload_len(&attribute)));
+            found.tx_dropped = stats.tx_dropped;
+        }
     });
     return found;
 }

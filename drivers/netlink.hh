@@ -27,6 +27,7 @@ struct Interface {
     std::uint32_t mtu = 0;                    ///< bytes
     std::uint16_t type = 0;                   ///< ARPHRD_ETHER and so on
     bool up = false;                          ///< set up by the administrator
+    std::uint64_t tx_dropped = 0;             ///< frames the host could not send through it
     std::vector<engine::IpPrefix> addresses;  ///< global ones first, then link-local
 };
 

@@ -135,6 +135,7 @@ class TunPort final : public engine::Port {
     const engine::PortInfo& info() const noexcept override { return info_; }
     engine::RxQueue& rx(unsigned queue) noexcept override { return *rx_[queue]; }
     engine::TxQueue& tx(unsigned queue) noexcept override { return *tx_[queue]; }
+    engine::DeviceLoss loss() noexcept override;
 
   private:
     bool tap() const noexcept { return kind_ == PortKind::ethernet; }
@@ -228,6 +229,15 @@ Result<void> TunPort::configure() {
         info_.mac.bytes[5] ^= 1;
     }
     return {};
+}
+
+engine::DeviceLoss TunPort::loss() noexcept {
+    engine::DeviceLoss loss;
+    // What the host sends through the interface is what we receive.
+    if (auto netlink = Netlink::open(); netlink) {
+        if (auto found = netlink->interface(spec_.device); found) loss.rx_lost = found->tx_dropped;
+    }
+    return loss;
 }
 
 Result<void> TunPort::open(unsigned queues) {

@@ -73,8 +73,9 @@ std::vector<std::string> losses(Control& control) {
         const engine::DeviceLoss loss = slot.port->loss();
         if (loss.rx_lost + loss.tx_lost == 0) continue;
         lines.push_back("port " + slot.spec.name + ": lost by the device " + number(loss.rx_lost) +
-                        " received (ring full: raise `ring_frames` or add workers), " +
-                        number(loss.tx_lost) + " sent");
+                        " before we could receive (its queue was full: add workers, give them "
+                        "cores of their own, or raise `ring_frames` of af_packet), " +
+                        number(loss.tx_lost) + " after we sent");
     }
     return lines;
 }

@@ -171,6 +171,30 @@ TEST_CASE("what the kernel refuses while a tap is down is counted, and nothing o
     CHECK(worker.sent.get() == 8);
 }
 
+TEST_CASE("what a tap's own queue could not hold is told as lost") {
+    const NetworkNamespace space;
+    if (skipped(space)) return;
+    auto port = drivers::open_tap(spec_of("lane0"), 1);
+    REQUIRE(port);
+    CHECK((*port)->loss().rx_lost == 0);
+    PacketSocket far;
+    far.open("lane0");
+    // The queue of an interface holds 1000 frames, and nobody receives.
+    const std::vector<Bytes> frames(1500, ethernet_frame(100));
+    far.send(frames, 0, frames.size());
+    WorkerCounters worker;
+    unsigned received = 0;
+    Burst burst;
+    while ((*port)->rx(0).receive(burst, worker) != 0) {
+        received += burst.size();
+        (*port)->rx(0).release(burst);
+        burst.clear();
+    }
+    CHECK((*port)->loss().rx_lost >= 1500 - received);
+    CHECK(received < 1500);
+    CHECK((*port)->loss().rx_lost > 0);
+}
+
 TEST_CASE("a tap whose interface is deleted falls quiet instead of keeping its worker awake") {
     const NetworkNamespace space;
     if (skipped(space)) return;

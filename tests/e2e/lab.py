@@ -90,7 +90,8 @@ class Closing:
     def __init__(self, text):
         self.packets, self.bytes, self.dropped_by, self.duplicates, self.old = {}, {}, {}, {}, {}
         self.drops = {}
-        self.lost = re.findall(r"lost by the device \d+ received.*", text)
+        self.lost = {port: int(count) for port, count in
+                     re.findall(r"port (\S+): lost by the device (\d+) before", text)}
         for name, _, packets, size, dropped, duplicates, old in self.LANE.findall(text):
             self.packets[name] = int(packets)
             self.bytes[name] = int(size)
