@@ -60,25 +60,17 @@ void restore_vlan(const tpacket2_hdr& header, std::uint32_t status, Frame& frame
 Result<std::unique_ptr<AfPacketRx>> AfPacketRx::open(int index, std::uint32_t slots,
                                                      std::uint32_t frame_bytes) {
     std::unique_ptr<AfPacketRx> queue(new AfPacketRx);
-    // Protocol 0: receives nothing before it is bound.
-    queue->socket_ = Descriptor(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!queue->socket_) return engine::system_error(errno, "open a packet socket");
-    const int socket = queue->socket_.get();
-    const struct {
-        int option, value;
-        const char* name;
-    } options[] = {
+    constexpr PacketOption options[] = {
         {PACKET_VERSION, TPACKET_V2, "TPACKET_V2"},
         {PACKET_VNET_HDR, 1, "PACKET_VNET_HDR"},
         {PACKET_RESERVE, reserve_bytes, "PACKET_RESERVE"},
         {PACKET_COPY_THRESH, 1, "PACKET_COPY_THRESH"},
         {PACKET_IGNORE_OUTGOING, 1, "PACKET_IGNORE_OUTGOING"},
     };
-    for (const auto& each : options) {
-        if (auto done = set_packet_option(socket, each.option, each.value, each.name); !done) {
-            return done.error();
-        }
-    }
+    auto opened = open_packet_socket(options);
+    if (!opened) return opened.error();
+    queue->socket_ = std::move(*opened);
+    const int socket = queue->socket_.get();
     // Best effort: the forced call goes beyond net.core.rmem_max where it is allowed.
     if (::setsockopt(socket, SOL_SOCKET, SO_RCVBUFFORCE, &super_queue_bytes,
                      sizeof super_queue_bytes) != 0) {
@@ -95,14 +87,7 @@ Result<std::unique_ptr<AfPacketRx>> AfPacketRx::open(int index, std::uint32_t sl
     if (!scratch) return scratch.error();
     queue->scratch_ = std::move(*scratch);
 
-    sockaddr_ll address{};
-    address.sll_family = AF_PACKET;
-    address.sll_protocol = htons(ETH_P_ALL);
-    address.sll_ifindex = index;
-    const void* where = &address;
-    if (::bind(socket, static_cast<const sockaddr*>(where), sizeof address) != 0) {
-        return engine::system_error(errno, "bind a packet socket");
-    }
+    if (auto bound = bind_packet_socket(socket, index, ETH_P_ALL); !bound) return bound.error();
     return queue;
 }
 

@@ -37,24 +37,16 @@ constexpr std::uint64_t stall_ns = 100'000'000;
 Result<std::unique_ptr<AfPacketTx>> AfPacketTx::open(int index, std::uint32_t slots,
                                                      std::uint32_t mtu) {
     std::unique_ptr<AfPacketTx> queue(new AfPacketTx);
-    // Protocol 0: this socket receives nothing.
-    queue->socket_ = Descriptor(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!queue->socket_) return engine::system_error(errno, "open a packet socket");
-    const int socket = queue->socket_.get();
-    const struct {
-        int option, value;
-        const char* name;
-    } options[] = {
+    constexpr PacketOption options[] = {
         {PACKET_VERSION, TPACKET_V2, "TPACKET_V2"},
         {PACKET_VNET_HDR, 1, "PACKET_VNET_HDR"},
         {PACKET_TX_HAS_OFF, 1, "PACKET_TX_HAS_OFF"},
         {PACKET_QDISC_BYPASS, 1, "PACKET_QDISC_BYPASS"},
     };
-    for (const auto& each : options) {
-        if (auto done = set_packet_option(socket, each.option, each.value, each.name); !done) {
-            return done.error();
-        }
-    }
+    auto opened = open_packet_socket(options);
+    if (!opened) return opened.error();
+    queue->socket_ = std::move(*opened);
+    const int socket = queue->socket_.get();
     queue->max_len_ = mtu + header_bytes + vlan_bytes;
     auto ring = PacketRing::map(socket, PACKET_TX_RING, slots,
                                 frame_offset + queue->max_len_ + engine::tailroom_bytes);
@@ -67,13 +59,8 @@ Result<std::unique_ptr<AfPacketTx>> AfPacketTx::open(int index, std::uint32_t sl
     if (::setsockopt(socket, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) != 0) {
         ::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
     }
-    sockaddr_ll address{};
-    address.sll_family = AF_PACKET;
-    address.sll_ifindex = index;
-    const void* where = &address;
-    if (::bind(socket, static_cast<const sockaddr*>(where), sizeof address) != 0) {
-        return engine::system_error(errno, "bind a packet socket");
-    }
+    // Protocol 0: this socket receives nothing.
+    if (auto bound = bind_packet_socket(socket, index, 0); !bound) return bound.error();
     return queue;
 }
 

@@ -1,6 +1,7 @@
 // See packet_ring.hh.
 #include "drivers/packet_ring.hh"
 
+#include <arpa/inet.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
@@ -52,9 +53,26 @@ PacketRing::~PacketRing() {
     if (data_ != nullptr) ::munmap(data_, std::size_t{slots_} * slot_bytes_);
 }
 
-engine::Result<void> set_packet_option(int socket, int option, int value, const char* name) {
-    if (::setsockopt(socket, SOL_PACKET, option, &value, sizeof value) == 0) return {};
-    return engine::system_error(errno, std::string("set ") + name);
+engine::Result<Descriptor> open_packet_socket(std::span<const PacketOption> options) {
+    Descriptor socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!socket) return engine::system_error(errno, "open a packet socket");
+    for (const PacketOption& each : options) {
+        if (::setsockopt(socket.get(), SOL_PACKET, each.option, &each.value, sizeof each.value) !=
+            0) {
+            return engine::system_error(errno, std::string("set ") + each.name);
+        }
+    }
+    return socket;
+}
+
+engine::Result<void> bind_packet_socket(int socket, int index, std::uint16_t protocol) {
+    sockaddr_ll address{};
+    address.sll_family = AF_PACKET;
+    address.sll_protocol = htons(protocol);
+    address.sll_ifindex = index;
+    const void* where = &address;
+    if (::bind(socket, static_cast<const sockaddr*>(where), sizeof address) == 0) return {};
+    return engine::system_error(errno, "bind a packet socket");
 }
 
 }  // namespace lanes::drivers

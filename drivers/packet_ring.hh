@@ -8,8 +8,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
 
+#include "drivers/descriptor.hh"
 #include "engine/result.hh"
 
 namespace lanes::drivers {
@@ -56,7 +58,17 @@ class PacketRing {
     std::uint32_t slot_bytes_ = 0;
 };
 
-/// setsockopt(SOL_PACKET) of an int; the error says which option.
-engine::Result<void> set_packet_option(int socket, int option, int value, const char* name);
+/// An option of SOL_PACKET, and its name for errors.
+struct PacketOption {
+    int option;
+    int value;
+    const char* name;
+};
+
+/// A raw packet socket with these options, that receives nothing before it is bound.
+engine::Result<Descriptor> open_packet_socket(std::span<const PacketOption> options);
+
+/// Binds to interface `index`. `protocol` 0: still receives nothing; ETH_P_ALL: everything.
+engine::Result<void> bind_packet_socket(int socket, int index, std::uint16_t protocol);
 
 }  // namespace lanes::drivers
