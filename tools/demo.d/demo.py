@@ -17,6 +17,7 @@ import os
 import pathlib
 import re
 import signal
+import statistics
 import sys
 import time
 
@@ -68,7 +69,7 @@ def step(title):
     print(f"-- {title}", flush=True)
 
 
-def idle_percent(nodes, seconds=3.0):
+def idle_percent(nodes, seconds=10.0):
     before = [node.cpu_seconds() for node in nodes]
     time.sleep(seconds)
     return max(100 * (node.cpu_seconds() - used) / seconds for node, used in zip(nodes, before))
@@ -177,10 +178,13 @@ def testpmd(world, results):
     for kind, what in (("steer", "forwarder's core is the limit"),
                        ("split", "ring filled elsewhere")):
         bed.steer(kind == "steer")
-        medians, ratio = compare.report(kind, *compare.compare(bed, rounds=5, seconds=1.0))
+        rates, losses = compare.compare(bed, rounds=5, seconds=1.0)
+        medians, ratio = compare.report(kind, rates, losses)
+        # Where nothing is lost the forwarder could do more: its rate is the generator's.
+        limited = statistics.median(losses["lanes"]) < 0.01
         results.add(f"veth forwarding, {what}",
                     f"{medians['lanes'] / 1e6:.3f} Mpps, testpmd {medians['testpmd'] / 1e6:.3f}: "
-                    f"{ratio:.2f} times", ">= 1.2 times")
+                    f"{ratio:.2f} times", "(generator's limit)" if limited else ">= 1.2 times")
 
 
 def main():
