@@ -80,9 +80,9 @@ Result<std::unique_ptr<AfPacketRx>> AfPacketRx::open(int index, std::uint32_t sl
                                 frame_offset + frame_bytes + engine::tailroom_bytes);
     if (!ring) return ring.error();
     queue->ring_ = std::move(*ring);
-    auto cutter = Cutter::create(frame_bytes);
-    if (!cutter) return cutter.error();
-    queue->cutter_ = std::move(*cutter);
+    auto segments = Slots::map(engine::burst_max, frame_bytes);
+    if (!segments) return segments.error();
+    queue->segments_ = std::move(*segments);
     auto scratch = Slots::map(1, engine::frame_bytes_max);
     if (!scratch) return scratch.error();
     queue->scratch_ = std::move(*scratch);
@@ -150,8 +150,8 @@ std::uint64_t AfPacketRx::lost() noexcept {
 
 unsigned AfPacketRx::receive(Burst& burst, WorkerCounters& worker) noexcept {
     const unsigned before = burst.size();
-    cutter_.rewind();
-    cutter_.cut(burst);
+    segments_used_ = 0;
+    cut(burst);
     // A slot that was not given back yet still bears the mark of the user: do not lap it.
     while (burst.room() != 0 && next_ - returned_ < ring_.slots() &&
            (ring_.status(next_) & TP_STATUS_USER) != 0) {
@@ -213,10 +213,28 @@ void AfPacketRx::take_super(std::uint32_t position, VnetHeader offload, Burst& b
         std::memcpy(frame.data, ring_.slot(position) + header.tp_mac, frame.len);
     }
     restore_vlan(header, status, frame, offload);
-    if (!cutter_.begin(frame.bytes(), offload, Link::ethernet)) {
+    const auto plan = plan_segments(frame.bytes(), offload);
+    if (!plan || plan->payload + plan->size > segments_.frame_bytes()) {
         return refuse(Drop::rx_truncated, worker);
     }
-    cutter_.cut(burst);
+    super_.bytes = frame.bytes();
+    super_.plan = *plan;
+    super_.next = 0;
+    cut(burst);
+}
+
+void AfPacketRx::cut(Burst& burst) noexcept {
+    while (super_.next < super_.plan.count && burst.room() != 0 &&
+           segments_used_ < engine::burst_max) {
+        Frame frame = segments_.frame(segments_used_, segments_.frame_bytes());
+        const std::uint32_t len =
+            write_segment(super_.plan, super_.bytes, super_.next, frame.bytes());
+        frame = segments_.frame(segments_used_, len);
+        frame.checksum = engine::Checksum::valid;
+        burst.push(frame);
+        ++super_.next;
+        ++segments_used_;
+    }
 }
 
 void AfPacketRx::release(Burst&) noexcept {

@@ -2,9 +2,9 @@
 // put them, in the slots of a ring, until they are released: no copy.
 //
 // Why TPACKET_V2 and not V3. V3 packs frames into blocks and hands a block over when it is full or
-// when its timer (1 ms at the least) runs out, so that a lone ping waits on every hop; V2 hands
-// over each frame at once. Measured, ping forwarded both ways between two veth pairs: V2 0.021 ms,
-// V3 1.3 ms (blocks of 128 KiB) and 1.8 ms (of 4 KiB). What V2 lacks are frames longer than a slot;
+// when its timer (1 ms at the least) runs out, so that a lone ping waits on every hop; V2 hands over
+// each frame at once. Measured, ping forwarded both ways between two veth pairs: V2 0.021 ms, V3
+// 1.3 ms (blocks of 128 KiB) and 1.8 ms (of 4 KiB). What V2 lacks are frames longer than a slot;
 // those come through the socket's own queue (PACKET_COPY_THRESH): super-frames, and nothing else.
 //
 // Called by the worker, but for lost(), which is Control's.
@@ -14,9 +14,10 @@
 #include <memory>
 #include <span>
 
-#include "drivers/cutter.hh"
 #include "drivers/descriptor.hh"
 #include "drivers/packet_ring.hh"
+#include "drivers/segment.hh"
+#include "drivers/slots.hh"
 #include "engine/port.hh"
 
 namespace lanes::drivers {
@@ -43,11 +44,19 @@ class AfPacketRx final : public engine::RxQueue {
     int wake_fd() const noexcept override { return socket_.get(); }
 
   private:
+    /// The super-frame that is being cut; it may take several bursts.
+    struct Super {
+        std::span<const std::byte> bytes;
+        SegmentPlan plan;
+        std::uint32_t next = 0;
+    };
+
     AfPacketRx() = default;
     void take(std::uint32_t position, engine::Burst& burst,
               engine::WorkerCounters& worker) noexcept;
     void take_super(std::uint32_t position, VnetHeader offload, engine::Burst& burst,
                     engine::WorkerCounters& worker) noexcept;
+    void cut(engine::Burst& burst) noexcept;
     void give_back() noexcept;
     void clear_socket_error() noexcept;
 
@@ -56,8 +65,10 @@ class AfPacketRx final : public engine::RxQueue {
     std::uint32_t next_ = 0;      ///< position of the slot to look at next
     std::uint32_t returned_ = 0;  ///< positions before this one are the kernel's
     std::uint32_t empty_ = 0;     ///< receive() calls that found nothing
-    Cutter cutter_;
-    Slots scratch_;           ///< the super-frame that is being cut
+    Super super_;
+    unsigned segments_used_ = 0;
+    Slots segments_;          ///< what super-frames are cut into; one burst
+    Slots scratch_;           ///< the super-frame itself
     std::uint64_t lost_ = 0;  ///< Control's
 };
 

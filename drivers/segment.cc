@@ -30,37 +30,24 @@ void store_checksum(std::byte* to, std::uint16_t checksum) noexcept {
     std::memcpy(to, &checksum, sizeof checksum);
 }
 
-/// Finds the IP header behind Ethernet and tags; false when the frame ends before, or is no IP.
-bool skip_ethernet(std::span<const std::byte> frame, SegmentPlan& plan) noexcept {
+/// Finds the IP header, its length and its protocol; false when the frame ends before.
+bool find_ip(std::span<const std::byte> frame, SegmentPlan& plan, std::uint8_t& protocol) noexcept {
     plan.ip = ethernet_bytes;
     for (std::uint32_t tags = 0; tags <= vlan_tags_max; ++tags, plan.ip += 4) {
-        if (frame.size() < plan.ip) return false;
+        if (frame.size() < plan.ip + 20) return false;
         const auto type = load_be<std::uint16_t>(frame.data() + plan.ip - 2);
         if (type == 0x8100 || type == 0x88a8) continue;
+        const std::byte* ip = frame.data() + plan.ip;
         plan.v6 = type == 0x86dd;
-        return plan.v6 || type == 0x0800;
+        if (!plan.v6 && type != 0x0800) return false;
+        if (plan.v6 && frame.size() < plan.ip + 40) return false;
+        const auto words = std::to_integer<std::uint32_t>(ip[0] & std::byte{0x0f});
+        if (!plan.v6 && words < 5) return false;
+        plan.transport = plan.ip + (plan.v6 ? 40 : words * 4);
+        protocol = std::to_integer<std::uint8_t>(plan.v6 ? ip[6] : ip[9]);
+        return true;
     }
     return false;
-}
-
-/// Finds the IP header, its length and its protocol; false when the frame ends before.
-bool find_ip(std::span<const std::byte> frame, Link link, SegmentPlan& plan,
-             std::uint8_t& protocol) noexcept {
-    if (link == Link::ethernet) {
-        if (!skip_ethernet(frame, plan)) return false;
-    } else {
-        if (frame.empty()) return false;
-        const auto version = std::to_integer<unsigned>(frame[0]) >> 4;
-        plan.v6 = version == 6;
-        if (!plan.v6 && version != 4) return false;
-    }
-    if (frame.size() < plan.ip + (plan.v6 ? 40u : 20u)) return false;
-    const std::byte* ip = frame.data() + plan.ip;
-    const auto words = std::to_integer<std::uint32_t>(ip[0] & std::byte{0x0f});
-    if (!plan.v6 && words < 5) return false;
-    plan.transport = plan.ip + (plan.v6 ? 40 : words * 4);
-    protocol = std::to_integer<std::uint8_t>(plan.v6 ? ip[6] : ip[9]);
-    return true;
 }
 
 void finish_ip(const SegmentPlan& plan, std::uint32_t index, std::span<std::byte> frame) noexcept {
@@ -104,11 +91,11 @@ void finish_transport(const SegmentPlan& plan, std::uint32_t index,
 }  // namespace
 
 std::optional<SegmentPlan> plan_segments(std::span<const std::byte> super,
-                                         const VnetHeader& offload, Link link) noexcept {
+                                         const VnetHeader& offload) noexcept {
     const auto type = static_cast<std::uint8_t>(offload.gso_type & ~VnetHeader::gso_ecn);
     SegmentPlan plan;
     std::uint8_t protocol = 0;
-    if (offload.gso_size == 0 || !find_ip(super, link, plan, protocol)) return std::nullopt;
+    if (offload.gso_size == 0 || !find_ip(super, plan, protocol)) return std::nullopt;
     plan.tcp = type != VnetHeader::gso_udp_l4;
     if (plan.tcp && type != VnetHeader::gso_tcp_v4 && type != VnetHeader::gso_tcp_v6) {
         return std::nullopt;

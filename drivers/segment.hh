@@ -1,10 +1,10 @@
 // Cutting super-frames (up to 64 KiB of one TCP or UDP flow, made by segmentation offload or by
 // GRO) into frames of the size that the link has, and completing transport checksums that the
 // sending kernel left to the device. A raw socket gets both from local senders on virtual links;
-// and the host's stack hands over both through tap and tun; nothing of it may reach another wire.
-// Pure functions over bytes; called by the worker whose queue received the frame (cutter.hh). What
-// is written follows the kernel's own segmentation (net/ipv4/tcp_offload.c, udp_offload.c): IP ids
-// count up, FIN and PSH stay on the last segment, CWR on the first.
+// nothing of it may reach another wire. Pure functions over bytes; called by the worker whose
+// af_packet queue received the frame. What is written follows the kernel's own segmentation
+// (net/ipv4/tcp_offload.c, udp_offload.c): IP ids count up, FIN and PSH stay on the last segment,
+// CWR on the first.
 #pragma once
 
 #include <cstddef>
@@ -33,9 +33,6 @@ struct VnetHeader {
 };
 static_assert(sizeof(VnetHeader) == 10);
 
-/// What a frame starts with.
-enum class Link : std::uint8_t { ethernet, ip };
-
 /// How a super-frame comes apart; offsets from its first byte.
 struct SegmentPlan {
     std::uint32_t ip = 0;         ///< IP header
@@ -48,11 +45,10 @@ struct SegmentPlan {
     bool checksum = true;  ///< false: UDP over IPv4 without one
 };
 
-/// Reads the headers of a super-frame (VLAN tags allowed). Nothing when they do not fit the offload
-/// type: truncated, or a tunnel around the flow.
+/// Reads the headers of an Ethernet super-frame (VLAN tags allowed). Nothing when they do not fit
+/// the offload type: truncated, or a tunnel around the flow.
 std::optional<SegmentPlan> plan_segments(std::span<const std::byte> super,
-                                         const VnetHeader& offload,
-                                         Link link = Link::ethernet) noexcept;
+                                         const VnetHeader& offload) noexcept;
 
 /// Writes segment `index` (below plan.count) to `to` and returns its length; 0 when `to` is
 /// shorter than that.

@@ -3,12 +3,10 @@
 // an IP packet, bare). Each worker has a descriptor of its own (IFF_MULTI_QUEUE), and the kernel
 // keeps a flow on one of them.
 //
-// The kernel offers one system call per frame here, in both directions. So each read is to bring as
-// much as possible: the host's stack may hand over super-frames of up to 64 KiB and leave checksums
-// to us (vnet header, TUNSETOFFLOAD); they are cut into frames of the interface's MTU here, one
-// copy of each. What is written goes frame by frame: the kernel's own GRO does not look at it.
-// io_uring would batch calls but not make them fewer copies. The interface is not persistent: it
-// goes when the port closes. Addresses, MTU and up are set by netlink at open.
+// The kernel offers one system call per frame here, in both directions; io_uring would batch them
+// but not make them fewer copies, and no vnet header is used, so the kernel hands over finished
+// checksums and no super-frames. The interface is not persistent: it goes when the port closes.
+// Addresses, MTU and up are set by netlink at open.
 //
 // While the interface is down, writes fail (counted as tx_refused) and reads find nothing; both
 // resume by themselves when it is up again. If somebody deletes the interface, its descriptors
@@ -21,15 +19,12 @@
 #include <net/if.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <sys/uio.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include "drivers/buffered_tx.hh"
-#include "drivers/cutter.hh"
 #include "drivers/descriptor.hh"
 #include "drivers/failure.hh"
 #include "drivers/netlink.hh"
@@ -64,87 +59,38 @@ struct Device {
 
 class TunRx final : public engine::RxQueue {
   public:
-    /// `slots` hold frames as long as the interface has them, `scratch` (one slot) a super-frame.
-    TunRx(Device& device, Slots slots, Slots scratch, Cutter cutter, Link link)
-        : device_(device),
-          slots_(std::move(slots)),
-          scratch_(std::move(scratch)),
-          cutter_(std::move(cutter)),
-          link_(link) {}
+    TunRx(Device& device, Slots slots) : device_(device), slots_(std::move(slots)) {}
 
     unsigned receive(Burst& burst, WorkerCounters& worker) noexcept override {
         const unsigned before = burst.size();
         unsigned slot = 0;
-        cutter_.rewind();
-        cutter_.cut(burst);
-        // Bounded also when every frame is too long and none enters the burst. A super-frame that
-        // is not cut up yet leaves no room.
-        for (unsigned tries = burst.room(); tries != 0 && burst.room() != 0; --tries) {
-            VnetHeader offload;
-            const ssize_t got = read(slot, offload);
+        // Bounded also when every frame is too long and none enters the burst.
+        for (unsigned tries = burst.room(); tries != 0; --tries) {
+            // One byte more than fits shows that a frame was cut; it lies in the tailroom.
+            const ssize_t got =
+                ::read(device_.tun.get(), slots_.data(slot), slots_.frame_bytes() + 1);
             if (got < 0) {
                 if (errno == EINTR) continue;
                 if (errno == EBADFD && !device_.gone) device_.leave();
                 break;
             }
             const auto len = static_cast<std::uint32_t>(got);
-            if (!take(slot, len, offload, burst)) {
+            if (len > slots_.frame_bytes()) {
                 worker.received.add(1);
                 worker.drop(Drop::rx_truncated);
                 continue;
             }
-            ++slot;
+            burst.push(slots_.frame(slot++, len));
         }
         return burst.size() - before;
     }
 
     void release(Burst&) noexcept override {}
     int wake_fd() const noexcept override { return device_.tun.get(); }
-    /// What is left of a super-frame waits here, where the descriptor does not show it.
-    bool prepare_sleep() noexcept override { return !cutter_.pending(); }
 
   private:
-    /// Reads a frame into `slot`, and what of a super-frame does not fit there into scratch_, at
-    /// the place that it will have. Returns the frame's length, or -1 and errno.
-    ssize_t read(unsigned slot, VnetHeader& offload) noexcept {
-        const std::uint32_t fits = slots_.frame_bytes();
-        std::array<iovec, 3> pieces = {
-            iovec{&offload, sizeof offload}, iovec{slots_.data(slot), fits},
-            iovec{scratch_.data(0) + fits, scratch_.frame_bytes() - fits}};
-        const ssize_t got =
-            ::readv(device_.tun.get(), pieces.data(), static_cast<int>(pieces.size()));
-        const auto header = static_cast<ssize_t>(sizeof offload);
-        return got < header ? (got < 0 ? got : 0) : got - header;
-    }
-
-    /// False when the frame is too long for the interface, or cannot be cut.
-    bool take(unsigned slot, std::uint32_t len, const VnetHeader& offload, Burst& burst) noexcept {
-        const std::uint32_t fits = slots_.frame_bytes();
-        if (offload.gso_type != VnetHeader::gso_none) {
-            std::byte* super = slots_.data(slot);
-            if (len > fits) {
-                super = scratch_.data(0);
-                std::memcpy(super, slots_.data(slot), fits);
-            }
-            if (!cutter_.begin({super, len}, offload, link_)) return false;
-            cutter_.cut(burst);
-            return true;
-        }
-        if (len > fits) return false;
-        Frame frame = slots_.frame(slot, len);
-        if ((offload.flags & VnetHeader::needs_checksum) != 0 &&
-            complete_checksum(frame.bytes(), offload)) {
-            frame.checksum = engine::Checksum::valid;
-        }
-        burst.push(frame);
-        return true;
-    }
-
     Device& device_;
     Slots slots_;
-    Slots scratch_;
-    Cutter cutter_;
-    Link link_;
 };
 
 class TunTx final : public BufferedTx {
@@ -171,11 +117,7 @@ class TunTx final : public BufferedTx {
             errno = ENODEV;
             return false;
         }
-        // No offload: what is written is finished. The header lies in the slot's headroom.
-        const VnetHeader nothing;
-        std::byte* start = frame.data - sizeof nothing;
-        std::memcpy(start, &nothing, sizeof nothing);
-        while (::write(device_.tun.get(), start, sizeof nothing + frame.len) < 0) {
+        while (::write(device_.tun.get(), frame.data, frame.len) < 0) {
             if (errno != EINTR) return false;
         }
         return true;
@@ -223,21 +165,6 @@ std::string_view remedy_of(int code) {
     }
 }
 
-/// Lets the host's stack leave checksums and the cutting of long segments to us.
-Result<void> offer_offloads(const Device& device) {
-    const int header_bytes = sizeof(VnetHeader);
-    if (::ioctl(device.tun.get(), TUNSETVNETHDRSZ, &header_bytes) != 0) {
-        return engine::system_error(errno, "TUNSETVNETHDRSZ");
-    }
-    constexpr unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
-    constexpr unsigned udp = 0x20 | 0x40;  // TUN_F_USO4, TUN_F_USO6: kernel 6.2
-    // Not to have an offload is no error: then the kernel does that work before it hands over.
-    for (const unsigned offloads : {tcp | udp, tcp}) {
-        if (::ioctl(device.tun.get(), TUNSETOFFLOAD, offloads) == 0) break;
-    }
-    return {};
-}
-
 Result<void> TunPort::add_device() {
     const std::string what = (tap() ? "tap " : "tun ") + spec_.device;
     auto device = std::make_unique<Device>();
@@ -252,13 +179,10 @@ Result<void> TunPort::add_device() {
     ifreq request{};
     std::strncpy(request.ifr_name, spec_.device.c_str(), IFNAMSIZ - 1);
     // The first queue makes the interface and joins none, which another program may be using.
-    request.ifr_flags = static_cast<short>((tap() ? IFF_TAP : IFF_TUN) | IFF_NO_PI | IFF_VNET_HDR |
+    request.ifr_flags = static_cast<short>((tap() ? IFF_TAP : IFF_TUN) | IFF_NO_PI |
                                            IFF_MULTI_QUEUE | (devices_.empty() ? IFF_TUN_EXCL : 0));
     if (::ioctl(device->tun.get(), TUNSETIFF, &request) != 0) {
         return failure(spec_, errno, "make " + what, remedy_of(errno));
-    }
-    if (auto offered = offer_offloads(*device); !offered) {
-        return failure(spec_, offered.error().code, what + ": " + offered.error().message, "");
     }
     device->quiet = Descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!device->quiet) return failure(spec_, errno, what + ": eventfd", "");
@@ -271,15 +195,9 @@ Result<void> TunPort::add_queues() {
     for (const auto& device : devices_) {
         auto in = Slots::map(engine::burst_max, frame_bytes);
         if (!in) return in.error();
-        auto scratch = Slots::map(1, std::max(frame_bytes, engine::frame_bytes_max));
-        if (!scratch) return scratch.error();
-        auto cutter = Cutter::create(frame_bytes);
-        if (!cutter) return cutter.error();
         auto out = Slots::map(BufferedTx::frames_max, frame_bytes);
         if (!out) return out.error();
-        rx_.push_back(std::make_unique<TunRx>(*device, std::move(*in), std::move(*scratch),
-                                              std::move(*cutter),
-                                              tap() ? Link::ethernet : Link::ip));
+        rx_.push_back(std::make_unique<TunRx>(*device, std::move(*in)));
         tx_.push_back(std::make_unique<TunTx>(*device, std::move(*out)));
     }
     return {};

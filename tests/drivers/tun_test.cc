@@ -1,18 +1,13 @@
 // Tap and tun beyond the contract: the interface that they make, and what happens when somebody
 // changes or deletes it under them.
 #include <net/if.h>
-#include <netinet/in.h>
-#include <netinet/udp.h>
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <fstream>
 
-#include "drivers/descriptor.hh"
 #include "drivers/netlink.hh"
-#include "engine/checksum.hh"
 #include "tests/drivers/fixture.hh"
 
 namespace lanes::test {
@@ -174,52 +169,6 @@ TEST_CASE("what the kernel refuses while a tap is down is counted, and nothing o
     send_frames((*port)->tx(0), 8, worker);
     CHECK(dropped(worker, Drop::tx_refused) == 8);
     CHECK(worker.sent.get() == 8);
-}
-
-// The host's stack leaves the cutting to the interface (UDP_SEGMENT here, as TCP does by itself);
-// what lanes receives are finished packets all the same.
-TEST_CASE("a long segment of the host comes through a tun as packets that are right") {
-    const NetworkNamespace space;
-    if (skipped(space)) return;
-    engine::PortSpec spec = spec_of("lane0");
-    spec.addresses = {*engine::parse_prefix("10.77.0.1/24")};
-    auto port = drivers::open_tun(spec, 1);
-    REQUIRE(port);
-    const drivers::Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    const int segment = 1000;
-    REQUIRE(::setsockopt(socket.get(), SOL_UDP, UDP_SEGMENT, &segment, sizeof segment) == 0);
-    Bytes sent(20'500);
-    for (std::size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<std::byte>(i * 7 >> 3);
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(9);
-    to.sin_addr.s_addr = htonl(0x0a4d0002);
-    REQUIRE(::sendto(socket.get(), sent.data(), sent.size(), 0,
-                     static_cast<const sockaddr*>(static_cast<const void*>(&to)),
-                     sizeof to) == static_cast<ssize_t>(sent.size()));
-    WorkerCounters worker;
-    Burst burst;
-    Bytes got;
-    unsigned packets = 0;
-    while ((*port)->rx(0).receive(burst, worker) != 0) {
-        for (const Frame& frame : burst) {
-            if (frame.data[9] != std::byte{17}) continue;  // the kernel's own
-            ++packets;
-            REQUIRE(frame.len <= 28 + 1000);
-            CHECK(engine::checksum_fold(engine::checksum_sum(frame.data, 20)) == 0xffff);
-            const std::uint64_t sum =
-                engine::checksum_sum(frame.data + 12, 8) + engine::checksum_word(17) +
-                engine::checksum_word(static_cast<std::uint16_t>(frame.len - 20)) +
-                engine::checksum_sum(frame.data + 20, frame.len - 20);
-            CHECK(engine::checksum_fold(sum) == 0xffff);
-            got.insert(got.end(), frame.data + 28, frame.data + frame.len);
-        }
-        (*port)->rx(0).release(burst);
-        burst.clear();
-    }
-    CHECK(packets == 21);
-    CHECK(got == sent);
-    CHECK(dropped(worker, Drop::rx_truncated) == 0);
 }
 
 TEST_CASE("what a tap's own queue could not hold is told as lost") {
