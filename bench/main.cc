@@ -12,11 +12,18 @@ namespace {
 void print(const lanes::bench::PipelineOptions& options,
            const lanes::bench::PipelineResult& result) {
     std::printf(
-        "%-6s %5u B %8u lanes %5u rules  %7.1f clocks/packet  %6.1f ns/packet  "
+        "%-7s %5u B %8u lanes %5u rules  %7.1f clocks/packet  %6.1f ns/packet  "
         "%6.2f Mpps  MAD %.1f %%  lost %llu\n",
         options.path.c_str(), options.size, options.lanes, options.rules, result.clocks_per_packet,
         result.ns_per_packet, result.packets_per_second / 1e6, result.mad_percent,
         static_cast<unsigned long long>(result.lost));
+    if (result.bare_clocks == 0) return;
+    std::printf("        %s by %s alone  %7.1f clocks/packet, ratio %.2f (MAD %.1f %%)\n",
+                options.suite.c_str(), result.backend.c_str(), result.bare_clocks,
+                result.ratio_to_bare, result.ratio_mad_percent);
+    if (result.library_clocks == 0) return;
+    std::printf("        the library's call, packet by packet  %7.1f clocks/packet, ratio %.2f\n",
+                result.library_clocks, result.ratio_to_library);
 }
 
 void print(const lanes::bench::LookupOptions& options, const lanes::bench::LookupResult& result) {
@@ -34,8 +41,17 @@ int main(int argc, char** argv) {
     app.require_subcommand(1);
     lanes::bench::PipelineOptions options;
     auto* pipeline = app.add_subcommand("pipeline", "the engine alone, on memory ports");
-    pipeline->add_option("--path", options.path, "patch, clear (send) or open (receive)")
-        ->check(CLI::IsMember({"patch", "clear", "open"}))
+    pipeline
+        ->add_option("--path", options.path,
+                     "patch; clear and receive: sending and receiving half of a clear lane; seal "
+                     "and open: of a sealed one")
+        ->check(CLI::IsMember({"patch", "clear", "receive", "seal", "open"}))
+        ->capture_default_str();
+    pipeline->add_option("--suite", options.suite, "cipher of seal and open")
+        ->check(CLI::IsMember({"aes-256-gcm", "chacha20-poly1305"}))
+        ->capture_default_str();
+    pipeline->add_option("--backend", options.backend, "cipher backend of seal and open")
+        ->check(CLI::IsMember({"auto", "ipsec-mb", "libsodium"}))
         ->capture_default_str();
     pipeline->add_option("--size", options.size, "bytes of a frame")
         ->check(CLI::Range(64, 9000))

@@ -11,7 +11,10 @@
 #include <random>
 #include <stdexcept>
 
+#include "bench/cipher.hh"
 #include "bench/clocks.hh"
+#include "crypto/keys.hh"
+#include "crypto/vault.hh"
 #include "drivers/registry.hh"
 #include "engine/bytes.hh"
 #include "engine/clock.hh"
@@ -57,8 +60,36 @@ PathSpec path_to(const char* endpoint, std::uint8_t last_mac_byte) {
     return path;
 }
 
-NodeSpec node(const std::string& name) {
+bool sealed(const PipelineOptions& options) {
+    return options.path == "seal" || options.path == "open";
+}
+
+/// Whether the receiving half is the one that is measured.
+bool measures_b(const PipelineOptions& options) {
+    return options.path == "receive" || options.path == "open";
+}
+
+/// Stands still while it measures: no session ends, no announcement comes between.
+class BenchClock final : public Clock {
+  public:
+    Moment now() noexcept override { return moment; }
+    Moment moment{ns_per_second, 1'700'000'000 * ns_per_second};
+};
+
+/// Seals the lane under a secret that both nodes know, if the options say so.
+void choose_cipher(const PipelineOptions& options, LaneSpec& lane) {
+    static const auto secret = std::make_shared<const crypto::SharedSecret>(
+        crypto::generate_shared(crypto::system_random()));
+    lane.cipher = Cipher::none;
+    if (!sealed(options)) return;
+    lane.cipher = options.suite == "aes-256-gcm" ? Cipher::aes_256_gcm : Cipher::chacha20_poly1305;
+    lane.keys = std::make_unique<KeySpec>();
+    lane.keys->secret = secret;
+}
+
+NodeSpec node(const std::string& name, const PipelineOptions& options) {
     NodeSpec spec;
+    spec.backend = options.backend;
     spec.node = name;
     spec.cores = {0};
     spec.poll = engine::PollMode::busy;
@@ -80,7 +111,7 @@ std::unique_ptr<MatchSpec> match_of(unsigned n) {
 LaneSpec sending_lane(const PipelineOptions& options, unsigned n) {
     LaneSpec lane;
     lane.name = "lane-" + std::to_string(n);
-    lane.cipher = Cipher::none;
+    choose_cipher(options, lane);
     lane.port = lan;
     if (options.lanes + options.rules > 1) lane.match = match_of(n);
     if (options.path == "patch") {
@@ -94,11 +125,11 @@ LaneSpec sending_lane(const PipelineOptions& options, unsigned n) {
     return lane;
 }
 
-LaneSpec receiving_lane(unsigned n) {
+LaneSpec receiving_lane(const PipelineOptions& options, unsigned n) {
     LaneSpec lane;
     lane.name = "lane-" + std::to_string(n);
     lane.id = n + 1;
-    lane.cipher = Cipher::none;
+    choose_cipher(options, lane);
     lane.role = Role::receive;
     lane.port = lan;
     PathSpec path;
@@ -108,14 +139,16 @@ LaneSpec receiving_lane(unsigned n) {
 }
 
 struct Bed {
+    BenchClock clock;
     std::unique_ptr<Control> a;
     std::unique_ptr<Control> b;
     std::unique_ptr<Port> generator;
     std::unique_ptr<Port> sink;
 };
 
-std::unique_ptr<Control> start(NodeSpec spec) {
-    auto control = Control::create(spec, open_port, Control::Threads::none);
+std::unique_ptr<Control> start(NodeSpec spec, Clock& clock) {
+    auto control = Control::create(spec, open_port, Control::Threads::none,
+                                   {clock, crypto::system_random(), nullptr});
     if (!control) fail(control.error().message);
     auto applied = (*control)->apply(std::move(spec));
     if (!applied) fail(applied.error().message);
@@ -128,8 +161,27 @@ std::unique_ptr<Port> far_end(const std::string& wire, unsigned size) {
     return std::move(*port);
 }
 
-Bed make_bed(const PipelineOptions& options) {
-    NodeSpec a = node("a");
+/// Lets the nodes' clock run until every lane has its keys.
+void exchange_keys(Bed& bed) {
+    for (unsigned i = 0; i < 100; ++i) {
+        bed.a->tick();
+        while (bed.a->workers()[0]->round() != 0) bed.b->workers()[0]->round();
+        while (bed.b->workers()[0]->round() != 0) {
+        }
+        bed.b->tick();
+        bed.clock.moment.boot_ns += 10 * ns_per_ms;
+        bed.clock.moment.unix_ns += 10 * ns_per_ms;
+    }
+    for (Control* control : {bed.a.get(), bed.b.get()}) {
+        for (const auto& [name, entry] : control->fleet().entries()) {
+            const auto status = control->keeper().status(*entry.lane);
+            if (status && status->health.state != LaneState::up) fail(status->health.cause);
+        }
+    }
+}
+
+std::unique_ptr<Bed> make_bed(const PipelineOptions& options) {
+    NodeSpec a = node("a", options);
     a.ports = {memory_port("lan", "lan-a", nullptr, options.size),
                memory_port("wan", "wan", "192.0.2.1/24", options.size)};
     for (unsigned n = 0; n < options.lanes; ++n) a.lanes.push_back(sending_lane(options, n));
@@ -140,19 +192,20 @@ Bed make_bed(const PipelineOptions& options) {
         lane.match->protocol = 132;
         a.lanes.insert(a.lanes.begin(), std::move(lane));
     }
-    Bed bed;
-    bed.a = start(std::move(a));
-    bed.generator = far_end("lan-a", options.size);
+    auto bed = std::make_unique<Bed>();
+    bed->a = start(std::move(a), bed->clock);
+    bed->generator = far_end("lan-a", options.size);
     if (options.path == "patch") {
-        bed.sink = far_end("wan", options.size);
+        bed->sink = far_end("wan", options.size);
         return bed;
     }
-    NodeSpec b = node("b");
+    NodeSpec b = node("b", options);
     b.ports = {memory_port("lan", "lan-b", nullptr, options.size),
                memory_port("wan", "wan", "192.0.2.2/24", options.size)};
-    for (unsigned n = 0; n < options.lanes; ++n) b.lanes.push_back(receiving_lane(n));
-    bed.b = start(std::move(b));
-    bed.sink = far_end("lan-b", options.size);
+    for (unsigned n = 0; n < options.lanes; ++n) b.lanes.push_back(receiving_lane(options, n));
+    bed->b = start(std::move(b), bed->clock);
+    bed->sink = far_end("lan-b", options.size);
+    if (sealed(options)) exchange_keys(*bed);
     return bed;
 }
 
@@ -201,37 +254,73 @@ std::uint64_t drain(Port& port, engine::WorkerCounters& counters) {
     return frames;
 }
 
+/// Drives bursts through the two nodes.
+class Pipeline {
+  public:
+    explicit Pipeline(const PipelineOptions& options)
+        : options_(options), bed_(make_bed(options)), generator_(*bed_->generator, options) {}
+
+    /// Clocks spent in the measured half by `options.bursts` bursts.
+    std::uint64_t trial() {
+        engine::Worker& a = *bed_->a->workers()[0];
+        engine::Worker* b = bed_->b ? bed_->b->workers()[0].get() : nullptr;
+        std::uint64_t spent[2] = {0, 0};
+        for (unsigned i = 0; i < options_.bursts; ++i) {
+            generator_.burst(counters_);
+            sent_ += burst_max;
+            const std::uint64_t start = read_clock();
+            a.round();
+            const std::uint64_t between = read_clock();
+            spent[0] += between - start;
+            if (b != nullptr) {
+                const std::uint64_t again = read_clock();
+                b->round();
+                spent[1] += read_clock() - again;
+            }
+            arrived_ += drain(*bed_->sink, counters_);
+        }
+        return spent[measures_b(options_) ? 1 : 0];
+    }
+
+    std::uint64_t lost() const { return sent_ - arrived_; }
+    std::string_view backend() const { return bed_->a->backend(); }
+
+  private:
+    const PipelineOptions& options_;
+    std::unique_ptr<Bed> bed_;
+    engine::WorkerCounters counters_;
+    Generator generator_;
+    std::uint64_t sent_ = 0;
+    std::uint64_t arrived_ = 0;
+};
+
+/// The cipher alone, on packets like those of the pipeline.
+std::unique_ptr<BareCipher> bare_cipher(const PipelineOptions& options) {
+    if (!sealed(options)) return nullptr;
+    const auto suite = options.suite == "aes-256-gcm" ? crypto::Suite::aes_256_gcm
+                                                      : crypto::Suite::chacha20_poly1305;
+    const auto way = options.path == "seal" ? BareCipher::Way::seal : BareCipher::Way::open;
+    return std::make_unique<BareCipher>(options.backend, suite, way,
+                                        options.size + wire::inner_bytes,
+                                        std::max(2048u, options.size + 256));
+}
+
 }  // namespace
 
 PipelineResult run_pipeline(const PipelineOptions& options) {
-    Bed bed = make_bed(options);
-    engine::WorkerCounters counters;
-    Generator generator(*bed.generator, options);
-    engine::Worker& a = *bed.a->workers()[0];
-    engine::Worker* b = bed.b ? bed.b->workers()[0].get() : nullptr;
-    const bool measure_b = options.path == "open";
-    std::vector<double> clocks;
-    std::uint64_t sent = 0;
-    std::uint64_t arrived = 0;
+    Pipeline pipeline(options);
+    const auto bare = bare_cipher(options);
+    const double packets = static_cast<double>(options.bursts) * burst_max;
+    std::vector<double> clocks, bare_clocks, ratios, library_clocks, library_ratios;
     const std::uint64_t start_ns = engine::monotonic_ns();
     const std::uint64_t start_clock = read_clock();
     for (unsigned trial = 0; trial < options.trials; ++trial) {
-        std::uint64_t spent = 0;
-        for (unsigned i = 0; i < options.bursts; ++i) {
-            generator.burst(counters);
-            sent += burst_max;
-            std::uint64_t before = read_clock();
-            a.round();
-            const std::uint64_t after = read_clock();
-            if (!measure_b) spent += after - before;
-            if (b != nullptr) {
-                before = read_clock();
-                b->round();
-                if (measure_b) spent += read_clock() - before;
-            }
-            arrived += drain(*bed.sink, counters);
-        }
-        clocks.push_back(static_cast<double>(spent) / (options.bursts * burst_max));
+        clocks.push_back(static_cast<double>(pipeline.trial()) / packets);
+        if (!bare) continue;
+        bare_clocks.push_back(static_cast<double>(bare->run(options.bursts)) / packets);
+        ratios.push_back(clocks.back() / bare_clocks.back());
+        library_clocks.push_back(static_cast<double>(bare->run_library(options.bursts)) / packets);
+        library_ratios.push_back(clocks.back() / library_clocks.back());
     }
     const double clocks_per_ns = static_cast<double>(read_clock() - start_clock) /
                                  static_cast<double>(engine::monotonic_ns() - start_ns);
@@ -240,7 +329,15 @@ PipelineResult run_pipeline(const PipelineOptions& options) {
     result.mad_percent = 100 * deviation(clocks) / result.clocks_per_packet;
     result.ns_per_packet = result.clocks_per_packet / clocks_per_ns;
     result.packets_per_second = 1e9 / result.ns_per_packet;
-    result.lost = sent - arrived;
+    result.lost = pipeline.lost();
+    if (bare) {
+        result.backend = pipeline.backend();
+        result.bare_clocks = median(bare_clocks);
+        result.ratio_to_bare = median(ratios);
+        result.ratio_mad_percent = 100 * deviation(ratios) / result.ratio_to_bare;
+        result.library_clocks = median(library_clocks);
+        result.ratio_to_library = median(library_ratios);
+    }
     return result;
 }
 

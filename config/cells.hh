@@ -16,7 +16,8 @@
 
 namespace lanes::config {
 
-inline constexpr std::size_t cell_bytes_max = 1024;
+/// Room for the public keys of sixty-four receivers.
+inline constexpr std::size_t cell_bytes_max = 4096;
 
 class CellReader {
   public:

@@ -1,6 +1,6 @@
-// See config.hh. The top of a node file (node, workers, poll, state, tables) is read here; ports
-// and lanes have files of their own. Ports are read before lanes, and the number of workers before
-// the ports, in whatever order the file has them.
+// See config.hh. The top of a node file (node, workers, poll, state, crypto, tables) is read here;
+// ports, lanes and keys have files of their own. Ports and keys are read before lanes, and the
+// number of workers before the ports, in whatever order the file has them.
 #include "config/config.hh"
 
 #include <fcntl.h>
@@ -33,13 +33,14 @@ constexpr std::size_t reported_max = 100;
 /// Reads one node; all parts share what they have found so far.
 class NodeReader {
   public:
-    NodeReader(const std::string& file_name, const TableReader& tables, Loaded& loaded,
-               Diagnostics& diagnostics)
+    NodeReader(const std::string& file_name, const TableReader& tables, const KeyFiles& key_files,
+               Loaded& loaded, Diagnostics& diagnostics)
         : folder_(std::filesystem::path(file_name).parent_path()),
           tables_(tables),
           node_(loaded.spec),
           diagnostics_(diagnostics),
-          lanes_(node_, ports_, diagnostics) {}
+          keys_(folder_, key_files, diagnostics),
+          lanes_(node_, ports_, keys_, diagnostics) {}
 
     void read(const Node& root) {
         if (root.kind == Node::Kind::broken) return;
@@ -53,6 +54,9 @@ class NodeReader {
         read_workers(root.find("workers"));
         read_poll(root.find("poll"));
         read_state(root.find("state"));
+        read_crypto(root.find("crypto"));
+        keys_.read_own(root.find("keys"));
+        node_.keys = keys_.own();
         const Node* ports = root.find("ports");
         if (ports != nullptr) {
             read_ports(*ports, node_, ports_, diagnostics_);
@@ -63,13 +67,14 @@ class NodeReader {
         }
         read_lanes(root.find("lanes"));
         read_tables(root.find("tables"));
+        if (root.find("state") == nullptr) warn_without_state(node_, root.at, diagnostics_);
         check_node(node_, lanes_.places(), ports_, diagnostics_);
     }
 
   private:
     void refuse_unknown(const Node& root) {
-        static constexpr std::array<std::string_view, 7> keys = {
-            "lanes", "node", "poll", "ports", "state", "tables", "workers"};
+        static constexpr std::array<std::string_view, 9> keys = {
+            "crypto", "keys", "lanes", "node", "poll", "ports", "state", "tables", "workers"};
         for (const Node& child : root.children) {
             if (std::find(keys.begin(), keys.end(), child.key) != keys.end()) continue;
             unknown_key(child, "the node file", keys, diagnostics_);
@@ -141,7 +146,33 @@ class NodeReader {
         if (node == nullptr) return;
         const Field field{"state", {}};
         const Scalar scalar = scalar_of(*node, field, "a directory", diagnostics_);
-        if (auto path = read_path(scalar, field, diagnostics_)) node_.state = std::move(*path);
+        const auto path = read_path(scalar, field, diagnostics_);
+        if (path) node_.state = (folder_ / *path).lexically_normal().string();
+    }
+
+    void read_crypto(const Node* node) {
+        static constexpr std::array<std::string_view, 3> backends = {"auto", "ipsec-mb",
+                                                                     "libsodium"};
+        static constexpr std::array<std::string_view, 1> valid = {"backend"};
+        if (node == nullptr || node->kind == Node::Kind::broken) return;
+        if (node->kind != Node::Kind::map || node->children.empty()) {
+            const bool empty = node->kind == Node::Kind::map;
+            diagnostics_.error(node->at, say("expected a map for `crypto`, found ",
+                                             empty ? "an empty map" : described(*node),
+                                             "; write crypto: {backend: auto}, or remove the key"));
+            return;
+        }
+        for (const Node& child : node->children) {
+            if (child.key != valid[0]) {
+                unknown_key(child, "`crypto`", valid, diagnostics_);
+                continue;
+            }
+            const Field field{"crypto.backend", {}};
+            const Scalar scalar =
+                scalar_of(child, field, "one of auto, ipsec-mb, libsodium", diagnostics_);
+            const auto word = read_word(scalar, field, backends, diagnostics_);
+            if (word) node_.backend = backends[*word];
+        }
     }
 
     /// Whether there is a list to go through; reports what is none.
@@ -204,6 +235,7 @@ class NodeReader {
     NodeSpec& node_;
     Diagnostics& diagnostics_;
     PortTable ports_;
+    KeyRing keys_;
     LaneReader lanes_;
 };
 
@@ -271,13 +303,14 @@ bool Loaded::good() const {
            });
 }
 
-Loaded parse_node(std::string_view text, std::string file_name, const TableReader& tables) {
+Loaded parse_node(std::string_view text, std::string file_name, const TableReader& tables,
+                  const KeyFiles& keys) {
     try {
         Loaded loaded;
         Diagnostics diagnostics;
         const std::uint16_t file = diagnostics.add_file(file_name);
         if (const auto root = read_tree(text, file, diagnostics)) {
-            NodeReader(file_name, tables, loaded, diagnostics).read(*root);
+            NodeReader(file_name, tables, keys, loaded, diagnostics).read(*root);
         }
         take(diagnostics, loaded);
         return loaded;

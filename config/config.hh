@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "config/diagnostics.hh"
+#include "config/key_ring.hh"
 #include "engine/result.hh"
 #include "lanes/spec.hh"
 
@@ -35,8 +36,10 @@ using TableReader = std::function<engine::Result<TablePieces>(const std::string&
 /// Reads the node file at `path` and the tables that it names.
 Loaded load_node(const std::string& path);
 
-/// The same for a text; `file_name` is what diagnostics call it, and its folder is the tables'.
-Loaded parse_node(std::string_view text, std::string file_name, const TableReader& tables);
+/// The same for a text; `file_name` is what diagnostics call it, and its folder is the tables' and
+/// the key files'.
+Loaded parse_node(std::string_view text, std::string file_name, const TableReader& tables,
+                  const KeyFiles& keys = {});
 
 /// What `lanes check` prints: a line for each diagnostic, at most 100 (errors before warnings when
 /// there are more, but in order of place), then "... and N more". Empty if there are none.

@@ -102,6 +102,22 @@ void read_flat_group(const Node& node, Group& group, std::string_view example, L
                [&](LaneKey key, const Scalar& scalar) { fields[key] = scalar; });
 }
 
+/// One key or a list of them.
+void read_receivers(const Node& node, const Owner& owner, LaneFields& fields,
+                    Diagnostics& diagnostics) {
+    const Field field{column_of(LaneKey::receiver), owner};
+    Scalar& whole = fields[LaneKey::receiver];
+    if (node.kind != Node::Kind::list) {
+        whole = scalar_of(node, field, "a public key, or a list of them,", diagnostics);
+        if (whole.present()) fields.receivers.push_back(whole);
+        return;
+    }
+    whole = {{}, node.at, Scalar::State::present, false};
+    for (const Node& child : node.children) {
+        fields.receivers.push_back(scalar_of(child, field, "a public key", diagnostics));
+    }
+}
+
 }  // namespace
 
 bool read_fields(const Node& lane, LaneFields& fields, Diagnostics& diagnostics) {
@@ -117,7 +133,9 @@ bool read_fields(const Node& lane, LaneFields& fields, Diagnostics& diagnostics)
     const Owner owner{"lane", name != nullptr ? std::string_view(name->text) : ""};
     for (const Node& child : lane.children) {
         const auto key = find_key("", child.key);
-        if (key && child.key.find('.') == child.key.npos) {
+        if (key == LaneKey::receiver) {
+            read_receivers(child, owner, fields, diagnostics);
+        } else if (key && child.key.find('.') == child.key.npos) {
             fields[*key] = scalar_of(child, Field{column_of(*key), owner}, "a value", diagnostics);
         } else if (child.key == "over") {
             read_over(child, owner, fields, diagnostics);

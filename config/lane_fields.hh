@@ -23,6 +23,10 @@ enum class LaneKey : std::uint8_t {
     bundle,
     mtu,
     window,
+    receiver,
+    sender,
+    secret,
+    rekey,
     patch_from,
     patch_to,
     over_port,
@@ -42,7 +46,7 @@ enum class LaneKey : std::uint8_t {
 };
 
 /// Columns of a lane table, in the order of LaneKey. In YAML a dot opens a map.
-inline constexpr std::array<std::string_view, 25> lane_columns = {
+inline constexpr std::array<std::string_view, 29> lane_columns = {
     "name",
     "id",
     "send",
@@ -52,6 +56,10 @@ inline constexpr std::array<std::string_view, 25> lane_columns = {
     "bundle",
     "mtu",
     "window",
+    "receiver",
+    "sender",
+    "secret",
+    "rekey",
     "patch.from",
     "patch.to",
     "over.port",
@@ -94,12 +102,15 @@ struct PathFields {
     }
 };
 
-/// A lane as written. The `over.*` keys are in `paths`, never in `values`.
+/// A lane as written. The `over.*` keys are in `paths`, never in `values`. Of `receiver`, `values`
+/// has where it stands, and `receivers` the keys themselves: one, the members of a list, or what
+/// stands between the blanks of a cell.
 struct LaneFields {
     Place at;
     std::array<Scalar, lane_columns.size()> values;
     Group over, patch, match;
     std::vector<PathFields> paths;
+    std::vector<Scalar> receivers;
 
     Scalar& operator[](LaneKey key) noexcept { return values[static_cast<std::size_t>(key)]; }
     const Scalar& operator[](LaneKey key) const noexcept {

@@ -18,9 +18,6 @@ constexpr NumberRule mtu_rule{256, 65535};
 constexpr NumberRule window_rule{64, 1048576, NumberRule::Base::decimal,
                                  NumberRule::Step::power_of_two};
 
-constexpr std::string_view clear_only =
-    "this version carries clear lanes only; write `cipher: none` to send without encryption";
-
 std::string_view verb_of(Role role) {
     switch (role) {
         case Role::send:
@@ -44,6 +41,7 @@ struct KeyRoles {
     LaneKey key;
     unsigned roles;
     std::string_view takers;
+    std::string_view remedy = "remove it";
 };
 constexpr std::array key_roles = {
     KeyRoles{LaneKey::id, bit(Role::send) | bit(Role::receive) | bit(Role::relay),
@@ -52,12 +50,18 @@ constexpr std::array key_roles = {
     KeyRoles{LaneKey::bundle, bit(Role::send), "send"},
     KeyRoles{LaneKey::mtu, bit(Role::send), "send"},
     KeyRoles{LaneKey::window, bit(Role::receive), "receive"},
+    KeyRoles{LaneKey::receiver, bit(Role::send), "send",
+             "a lane that receives has a `sender`, others have neither"},
+    KeyRoles{LaneKey::sender, bit(Role::receive), "receive",
+             "a lane that sends has a `receiver`, others have neither"},
+    KeyRoles{LaneKey::secret, bit(Role::send) | bit(Role::receive), "send or receive"},
+    KeyRoles{LaneKey::rekey, bit(Role::send), "send"},
 };
 
 void refuse_key(const Place& at, std::string_view key, const Owner& owner, Role role,
-                std::string_view takers, Diagnostics& diagnostics) {
+                std::string_view takers, std::string_view remedy, Diagnostics& diagnostics) {
     diagnostics.error(at, say("found `", key, "` in ", named(owner), ", which ", verb_of(role),
-                              "; expected it only in lanes that ", takers, "; remove it"));
+                              "; expected it only in lanes that ", takers, "; ", remedy));
 }
 
 }  // namespace
@@ -72,7 +76,7 @@ void LaneReader::add(const LaneFields& fields) {
     }
     read_identity(fields, role, lane, places);
     read_values(fields, lane);
-    read_cipher(fields, role, lane);
+    read_sealing(fields, role, lane, keys_, diagnostics_);
     read_ports(fields, lane);
     read_over(fields, role, lane);
     if (fields.match.state != Scalar::State::absent) {
@@ -133,13 +137,16 @@ void LaneReader::refuse_foreign_keys(const LaneFields& fields, Role role) {
     for (const KeyRoles& row : key_roles) {
         const Scalar& scalar = fields[row.key];
         if (scalar.absent() || (row.roles & bit(role)) != 0) continue;
-        refuse_key(scalar.at, column_of(row.key), owner, role, row.takers, diagnostics_);
+        refuse_key(scalar.at, column_of(row.key), owner, role, row.takers, row.remedy,
+                   diagnostics_);
     }
     if (fields.over.state != Scalar::State::absent && role == Role::patch) {
-        refuse_key(fields.over.at, "over", owner, role, "send, receive or relay", diagnostics_);
+        refuse_key(fields.over.at, "over", owner, role, "send, receive or relay", "remove it",
+                   diagnostics_);
     }
     if (fields.match.state != Scalar::State::absent && role != Role::send && role != Role::patch) {
-        refuse_key(fields.match.at, "match", owner, role, "send or patch", diagnostics_);
+        refuse_key(fields.match.at, "match", owner, role, "send or patch", "remove it",
+                   diagnostics_);
     }
 }
 
@@ -176,26 +183,6 @@ void LaneReader::read_values(const LaneFields& fields, LaneSpec& lane) {
     if (bundle) lane.bundle = *bundle;
     if (mtu) lane.mtu = static_cast<std::uint16_t>(*mtu);
     if (window) lane.window = *window;
-}
-
-void LaneReader::read_cipher(const LaneFields& fields, std::optional<Role> role, LaneSpec& lane) {
-    static constexpr std::array<std::string_view, 3> ciphers = {"none", "aes-256-gcm",
-                                                                "chacha20-poly1305"};
-    lane.cipher = Cipher::none;
-    const Scalar& cipher = fields[LaneKey::cipher];
-    if (cipher.absent() && (role == Role::send || role == Role::receive)) {
-        diagnostics_.error(fields.at,
-                           say(named(fields.owner()),
-                               " has no `cipher`; expected `cipher: none`, since ", clear_only));
-    }
-    if (!cipher.present() || cipher.text == ciphers[0]) return;
-    if (cipher.text == ciphers[1] || cipher.text == ciphers[2]) {
-        diagnostics_.error(cipher.at,
-                           say("found `cipher: ", cipher.text, "` in ", named(fields.owner()),
-                               "; expected `none`, since ", clear_only));
-        return;
-    }
-    (void)read_word(cipher, Field{"cipher", fields.owner()}, ciphers, diagnostics_);
 }
 
 void LaneReader::read_ports(const LaneFields& fields, LaneSpec& lane) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "config/key_ring.hh"
 #include "config/lane_fields.hh"
 #include "config/ports.hh"
 #include "lanes/spec.hh"
@@ -23,8 +24,8 @@ struct LanePlaces {
 
 class LaneReader {
   public:
-    LaneReader(NodeSpec& node, PortTable& ports, Diagnostics& diagnostics)
-        : node_(node), ports_(ports), diagnostics_(diagnostics) {}
+    LaneReader(NodeSpec& node, PortTable& ports, KeyRing& keys, Diagnostics& diagnostics)
+        : node_(node), ports_(ports), keys_(keys), diagnostics_(diagnostics) {}
 
     /// Appends a lane to the node, and its places; after an error that lane is incomplete.
     void add(const LaneFields& fields);
@@ -38,13 +39,13 @@ class LaneReader {
     void read_identity(const LaneFields& fields, std::optional<Role> role, LaneSpec& lane,
                        LanePlaces& places);
     void read_values(const LaneFields& fields, LaneSpec& lane);
-    void read_cipher(const LaneFields& fields, std::optional<Role> role, LaneSpec& lane);
     void read_ports(const LaneFields& fields, LaneSpec& lane);
     void read_patch(const LaneFields& fields, LaneSpec& lane);
     void read_over(const LaneFields& fields, std::optional<Role> role, LaneSpec& lane);
 
     NodeSpec& node_;
     PortTable& ports_;
+    KeyRing& keys_;
     Diagnostics& diagnostics_;
     std::vector<LanePlaces> places_;
 };
@@ -61,5 +62,12 @@ PathSpec read_path_spec(const PathFields& fields, const Owner& owner, std::optio
 std::unique_ptr<MatchSpec> read_match(const LaneFields& fields,
                                       std::optional<engine::PortKind> kind,
                                       Diagnostics& diagnostics);
+
+/// `cipher` and the keys of a lane (sealing.cc); sealed unless it says `none`.
+void read_sealing(const LaneFields& fields, std::optional<Role> role, LaneSpec& lane, KeyRing& keys,
+                  Diagnostics& diagnostics);
+
+/// For a node without `state`: says what its sealed lanes lose (sealing.cc).
+void warn_without_state(const NodeSpec& node, const Place& at, Diagnostics& diagnostics);
 
 }  // namespace lanes::config

@@ -157,6 +157,7 @@ class RowReader final : public CellReader::Sink {
     void fill() {
         fields_.at = cells_[0].at;
         fields_.over = fields_.patch = fields_.match = Group{};
+        fields_.receivers.clear();
         PathFields path;
         for (std::size_t i = 0; i < cells_.size(); ++i) {
             if (!columns_[i]) continue;
@@ -167,7 +168,9 @@ class RowReader final : public CellReader::Sink {
             const bool over = key >= LaneKey::over_port && key <= LaneKey::over_carrier;
             (over ? path[key] : fields_[key]) = scalar;
             if (cell.len == 0) continue;
-            if (over) {
+            if (key == LaneKey::receiver) {
+                split_receivers(scalar);
+            } else if (over) {
                 note(fields_.over, cell.at);
             } else if (key >= LaneKey::match_vlan) {
                 note(fields_.match, cell.at);
@@ -178,6 +181,18 @@ class RowReader final : public CellReader::Sink {
         path.at = fields_.over.at;
         fields_.paths.clear();
         if (fields_.over.state == Scalar::State::present) fields_.paths.push_back(path);
+    }
+
+    /// A cell may have several, with blanks between them; all stand where the cell begins.
+    void split_receivers(Scalar scalar) {
+        std::string_view rest = scalar.text;
+        for (;;) {
+            rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+            if (rest.empty()) return;
+            scalar.text = rest.substr(0, rest.find(' '));
+            rest.remove_prefix(scalar.text.size());
+            fields_.receivers.push_back(scalar);
+        }
     }
 
     static void note(Group& group, const Place& at) {

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t shown_bytes_max = 64;
 constexpr std::size_t listed_max = 16;
+constexpr std::size_t key_letters = 43;  ///< of base64 for 32 bytes, without the padding
 /// Longer words are not compared: nobody means a key of 64 letters.
 constexpr std::size_t nearest_bytes_max = 64;
 
@@ -78,9 +79,40 @@ std::string lower(std::string_view text) {
     return result;
 }
 
+bool is_base64(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
+           c == '/';
+}
+
+/// Whether the text of a key is somewhere in `text`.
+bool contains_key(std::string_view text) {
+    std::size_t run = 0;
+    for (const char c : text) {
+        if (c == '=' && run >= key_letters) return true;
+        run = is_base64(c) ? run + 1 : 0;
+    }
+    return false;
+}
+
 }  // namespace
 
+bool looks_like_key(std::string_view text) {
+    if (contains_key(text)) return true;
+    std::size_t upper = 0, lower = 0, digits = 0, hex = 0;
+    for (const char c : text) {
+        if (!is_base64(c) && c != '-' && c != '_' && c != '=') return false;
+        if (c >= 'A' && c <= 'Z') ++upper;
+        if (c >= 'a' && c <= 'z') ++lower;
+        if (c >= '0' && c <= '9') ++digits;
+        if (std::string_view("0123456789abcdefABCDEF").find(c) != std::string_view::npos) ++hex;
+    }
+    if (text.size() == 64 && hex == 64) return true;
+    // A word or a path of this length rarely has all three; 40 random letters always do.
+    return text.size() >= 40 && text.size() <= 88 && upper >= 4 && lower >= 4 && digits >= 1;
+}
+
 std::string shown(std::string_view text) {
+    if (contains_key(text)) return "(a key, not shown)";
     std::string result = "`";
     while (!text.empty()) {
         const CodePoint point = decode(text);

@@ -20,8 +20,12 @@ std::string say(const Parts&... parts) {
 }
 
 /// `text` between backticks; control characters and bytes that are not UTF-8 as \xNN, and no more
-/// than 64 bytes of it.
+/// than 64 bytes of it. Nothing of a text that has a key in it (43 letters of base64 and a `=`).
 std::string shown(std::string_view text);
+
+/// Whether `text` is a key rather than a name, or has one in it: also one in hex, of the other
+/// base64 alphabet, or cut short. A name that looks so by accident can be written with a dot.
+bool looks_like_key(std::string_view text);
 
 /// "a, b, c"; beyond sixteen words "and N more".
 std::string listed(std::span<const std::string_view> words);

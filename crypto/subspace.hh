@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -33,17 +34,25 @@ struct SubspaceKey {
 /// HKDF-Expand-SHA256(secret, "lanes/1 data" || lane || epoch || subspace || suite).
 SubspaceKey derive_subspace(const SessionSecret& secret, const SubspaceName& name);
 
-/// The nonce of a packet: the IV, with the sequence number laid over its last eight bytes.
-inline Iv make_nonce(const Iv& iv, std::uint64_t sequence) noexcept {
-    Iv nonce = iv;
+/// Writes the nonce of a packet to `nonce`: the IV, with the sequence number laid over its last
+/// eight bytes. By two stores and no look at what they wrote: a value made on the stack and copied
+/// from there cost 15 clocks a packet, for loads that span two stores.
+inline void write_nonce(const Iv& iv, std::uint64_t sequence, Iv& nonce) noexcept {
+    std::uint32_t high;
     std::uint64_t low;
-    std::memcpy(&low, nonce.data() + 4, sizeof low);
-    std::byte big[sizeof low];
-    store_big(big, sequence);
-    std::uint64_t over;
-    std::memcpy(&over, big, sizeof over);
-    low ^= over;
-    std::memcpy(nonce.data() + 4, &low, sizeof low);
+    std::memcpy(&high, iv.data(), sizeof high);
+    std::memcpy(&low, iv.data() + sizeof high, sizeof low);
+    if constexpr (std::endian::native == std::endian::little) {
+        sequence = __builtin_bswap64(sequence);
+    }
+    low ^= sequence;
+    std::memcpy(nonce.data(), &high, sizeof high);
+    std::memcpy(nonce.data() + sizeof high, &low, sizeof low);
+}
+
+inline Iv make_nonce(const Iv& iv, std::uint64_t sequence) noexcept {
+    Iv nonce;
+    write_nonce(iv, sequence, nonce);
     return nonce;
 }
 

@@ -68,6 +68,9 @@ unsigned AfPacketTx::claim(std::span<Frame> room, std::uint32_t len) noexcept {
     if (len > max_len_) return 0;
     Frame frame;
     frame.len = max_len_;
+    frame.headroom = frame_offset - sizeof(tpacket2_hdr) - sizeof(VnetHeader);
+    static_assert(frame_offset - sizeof(tpacket2_hdr) - sizeof(VnetHeader) >=
+                  engine::claim_headroom_bytes);
     frame.tailroom = ring_.slot_bytes() - frame_offset - max_len_;
     const std::uint32_t free = ring_.slots() - (filled_ - done_);
     unsigned n = 0;

@@ -8,7 +8,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <map>
 #include <mutex>
 #include <vector>
@@ -43,6 +45,15 @@ class Ring {
     }
     /// Caller has made sure of room().
     void put(const Frame& frame) noexcept { slots_[local_tail_++ & mask_] = frame; }
+    void put(std::span<const Frame> frames) noexcept {
+        const std::size_t at = local_tail_ & mask_;
+        const std::size_t before_end = std::min(frames.size(), slots_.size() - at);
+        const auto first = frames.first(before_end);
+        const auto rest = frames.subspan(before_end);
+        std::memcpy(&slots_[at], first.data(), first.size_bytes());
+        std::memcpy(slots_.data(), rest.data(), rest.size_bytes());
+        local_tail_ += frames.size();
+    }
     void publish() noexcept {
         if (local_tail_ == tail_.load(std::memory_order_relaxed)) return;
         // seq_cst, as armed_ is: either the receiver that arms sees these frames, or this thread
@@ -59,10 +70,13 @@ class Ring {
         }
         const auto waiting = static_cast<unsigned>(seen_tail_ - local_head_);
         const unsigned n = waiting < burst.room() ? waiting : burst.room();
-        for (unsigned i = 0; i < n; ++i) burst.push(slots_[local_head_++ & mask_]);
-        if (n != 0) {
-            head_.store(local_head_, std::memory_order_release);
-        }
+        if (n == 0) return 0;
+        const std::size_t at = local_head_ & mask_;
+        const std::size_t before_end = std::min<std::size_t>(n, slots_.size() - at);
+        burst.append({&slots_[at], before_end});
+        burst.append({slots_.data(), n - before_end});
+        local_head_ += n;
+        head_.store(local_head_, std::memory_order_release);
         return n;
     }
     bool arm() noexcept {
@@ -175,16 +189,15 @@ class MemoryTx final : public engine::TxQueue {
         const std::uint32_t free = ring_.room();
         const auto n = static_cast<unsigned>(frames.size() < free ? frames.size() : free);
         std::uint64_t bytes = 0;
-        for (unsigned i = 0; i < n; ++i) {
-            ring_.put(frames[i]);
-            bytes += frames[i].len;
-        }
+        for (unsigned i = 0; i < n; ++i) bytes += frames[i].len;
+        ring_.put(frames.first(n));
         worker.sent.add(n);
         counters.frames.add(n);
         counters.bytes.add(bytes);
         return n;
     }
 
+    unsigned pass_room() noexcept override { return ring_.room(); }
     void flush(WorkerCounters&) noexcept override { ring_.publish(); }
     std::uint32_t max_len() const noexcept override { return memory_.frame_bytes(); }
     FrameMemory* memory() const noexcept override { return &memory_; }

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <type_traits>
 
@@ -40,6 +41,11 @@ class Burst {
     unsigned room() const noexcept { return burst_max - size_; }
     void clear() noexcept { size_ = 0; }
     void push(const Frame& frame) noexcept { frames_[size_++] = frame; }
+    /// There is room() for them.
+    void append(std::span<const Frame> frames) noexcept {
+        std::memcpy(frames_.data() + size_, frames.data(), frames.size_bytes());
+        size_ += static_cast<unsigned>(frames.size());
+    }
 
     Frame& operator[](unsigned i) noexcept { return frames_[i]; }
     const Frame& operator[](unsigned i) const noexcept { return frames_[i]; }

@@ -22,6 +22,9 @@ inline constexpr std::uint32_t frame_bytes_max = 65535 + 18;
 /// needed: the longest encapsulation is Ethernet + VLAN (18) + IPv6 (40) + UDP (8) + lane header
 /// (16) + inner header (4), rounded up to whole cache lines.
 inline constexpr std::uint32_t headroom_bytes = 128;
+/// Free bytes before the data of a claimed frame, with anything in them until it is sent: an inner
+/// header (4) is opened there.
+inline constexpr std::uint32_t claim_headroom_bytes = 16;
 /// Free bytes behind a received frame: one AEAD tag, and room for wide stores of the ciphers.
 inline constexpr std::uint32_t tailroom_bytes = 64;
 

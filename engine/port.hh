@@ -108,9 +108,10 @@ class TxQueue {
     virtual ~TxQueue() = default;
 
     /// Room for `room.size()` frames of up to `len` bytes. Fills room[0..n) in order (data, len =
-    /// the room's size, headroom, tailroom, token) and returns n; less than asked: the queue is
-    /// full. 0 if no frame of `len` bytes ever fits (see max_len()). Claiming is free of side
-    /// effects: room that is not sent is simply claimed again by the next call.
+    /// the room's size, headroom of claim_headroom_bytes at least, tailroom, token) and returns n;
+    /// less than asked: the queue is full. 0 if no frame of `len` bytes ever fits (see max_len()).
+    /// Claiming is free of side effects: room that is not sent is simply claimed again by the next
+    /// call.
     virtual unsigned claim(std::span<Frame> room, std::uint32_t len) noexcept = 0;
 
     /// Sends frames that the last claim() gave, with data and len set to what goes out (data may
@@ -123,6 +124,9 @@ class TxQueue {
     /// taken, from the front; the caller keeps (and drops) the rest. Only called when memory() is
     /// not nullptr.
     virtual unsigned pass(std::span<const Frame> frames, WorkerCounters& worker) noexcept;
+
+    /// How many frames pass() would take now, or more.
+    virtual unsigned pass_room() noexcept { return 0; }
 
     /// Pushes out what send() and pass() gathered (one system call per burst, say). Called at the
     /// end of every round in which the queue was used; must be cheap when there is nothing.

@@ -62,23 +62,43 @@ void write_ipv6(std::byte* ip, const engine::IpAddress& from, const engine::IpAd
     plan.form = PathPlan::Form::ipv6_udp;
 }
 
-bool ours(const Listener& listener, const std::byte* address, bool v6) noexcept {
-    const std::size_t size = v6 ? 16 : 4;
+bool ours_ipv4(const Listener& listener, const std::byte* address) noexcept {
+    std::uint32_t word;
+    std::memcpy(&word, address, sizeof word);
+    for (const std::uint32_t own : listener.ipv4) {
+        if (own == word) return true;
+    }
     const auto first = static_cast<std::uint8_t>(address[0]);
-    if (v6 ? first == 0xff : (first & 0xf0) == 0xe0 || first == 0xff) return true;
+    return (first & 0xf0) == 0xe0 || first == 0xff;
+}
+
+bool ours_ipv6(const Listener& listener, const std::byte* address) noexcept {
+    if (static_cast<std::uint8_t>(address[0]) == 0xff) return true;
     for (const engine::IpAddress& own : listener.addresses) {
-        if (own.v6 == v6 && std::memcmp(own.bytes.data(), address, size) == 0) return true;
+        if (own.v6 && std::memcmp(own.bytes.data(), address, 16) == 0) return true;
     }
     return false;
+}
+
+/// The sum of an IPv4 header; nearly all have no options.
+std::uint64_t header_sum(const std::byte* ip, std::uint32_t len) noexcept {
+    if (len != ipv4_header_bytes) return engine::checksum_sum(ip, len);
+    std::uint64_t a, b;
+    std::uint32_t c;
+    std::memcpy(&a, ip, 8);
+    std::memcpy(&b, ip + 8, 8);
+    std::memcpy(&c, ip + 16, 4);
+    return (a & 0xffffffff) + (a >> 32) + (b & 0xffffffff) + (b >> 32) + c;
 }
 
 constexpr Arrival dropped(Drop reason) noexcept {
     return {nullptr, 0, reason};
 }
 
-/// `udp` has `len` bytes of IP payload; `pseudo` is the sum of the pseudo-header but its length.
-Arrival parse_udp(std::byte* udp, std::uint32_t len, std::uint64_t pseudo,
-                  const engine::Frame& frame, const Listener& listener, bool v6) noexcept {
+/// `udp` has `len` bytes of IP payload; `addresses` of `address_bytes` go into its checksum.
+Arrival parse_udp(std::byte* udp, std::uint32_t len, const std::byte* addresses,
+                  std::size_t address_bytes, const engine::Frame& frame,
+                  const Listener& listener) noexcept {
     if (len < udp_header_bytes) return dropped(Drop::malformed_carrier);
     if (load_be<std::uint16_t>(udp + 2) != listener.listen) return dropped(Drop::not_for_us);
     const std::uint32_t udp_len = load_be<std::uint16_t>(udp + 4);
@@ -86,9 +106,10 @@ Arrival parse_udp(std::byte* udp, std::uint32_t len, std::uint64_t pseudo,
     std::uint16_t checksum;
     std::memcpy(&checksum, udp + 6, 2);
     if (checksum == 0) {
-        if (v6) return dropped(Drop::bad_checksum);  // RFC 8200, 8.1
+        if (address_bytes == 32) return dropped(Drop::bad_checksum);  // RFC 8200, 8.1
     } else if (frame.checksum != engine::Checksum::valid) {
-        const std::uint64_t sum = pseudo +
+        const std::uint64_t sum = engine::checksum_sum(addresses, address_bytes) +
+                                  engine::checksum_word(protocol_udp) +
                                   engine::checksum_word(static_cast<std::uint16_t>(udp_len)) +
                                   engine::checksum_sum(udp, udp_len);
         if (engine::checksum_fold(sum) != 0xffff) return dropped(Drop::bad_checksum);
@@ -105,17 +126,15 @@ Arrival parse_ipv4(std::byte* ip, std::uint32_t len, const engine::Frame& frame,
     if (first >> 4 != 4 || header < ipv4_header_bytes || total < header || total > len) {
         return dropped(Drop::malformed_carrier);
     }
-    if (ip[9] != std::byte{protocol_udp} || !ours(listener, ip + 16, false)) {
+    if (ip[9] != std::byte{protocol_udp} || !ours_ipv4(listener, ip + 16)) {
         return dropped(Drop::not_for_us);
     }
-    if (engine::checksum_fold(engine::checksum_sum(ip, header)) != 0xffff) {
+    if (engine::checksum_fold(header_sum(ip, header)) != 0xffff) {
         return dropped(Drop::bad_checksum);
     }
     // Before the ports are looked at: later fragments have none.
     if ((load_be<std::uint16_t>(ip + 6) & 0x3fff) != 0) return dropped(Drop::ip_fragment);
-    const std::uint64_t pseudo =
-        engine::checksum_sum(ip + 12, 8) + engine::checksum_word(protocol_udp);
-    return parse_udp(ip + header, total - header, pseudo, frame, listener, false);
+    return parse_udp(ip + header, total - header, ip + 12, 8, frame, listener);
 }
 
 Arrival parse_ipv6(std::byte* ip, std::uint32_t len, const engine::Frame& frame,
@@ -126,12 +145,10 @@ Arrival parse_ipv6(std::byte* ip, std::uint32_t len, const engine::Frame& frame,
         return dropped(Drop::malformed_carrier);
     }
     constexpr std::byte fragment_header{44};
-    if (!ours(listener, ip + 24, true)) return dropped(Drop::not_for_us);
+    if (!ours_ipv6(listener, ip + 24)) return dropped(Drop::not_for_us);
     if (ip[6] == fragment_header) return dropped(Drop::ip_fragment);
     if (ip[6] != std::byte{protocol_udp}) return dropped(Drop::not_for_us);
-    const std::uint64_t pseudo =
-        engine::checksum_sum(ip + 8, 32) + engine::checksum_word(protocol_udp);
-    return parse_udp(ip + ipv6_header_bytes, payload, pseudo, frame, listener, true);
+    return parse_udp(ip + ipv6_header_bytes, payload, ip + 8, 32, frame, listener);
 }
 
 }  // namespace
@@ -182,14 +199,19 @@ std::uint32_t packet_max(const PathSpec& spec, const engine::PortInfo& info) {
 
 Listener::Listener(const engine::PortInfo& info)
     : kind(info.kind), mac(info.mac), listen(info.listen) {
-    for (const engine::IpPrefix& prefix : info.addresses) addresses.push_back(prefix.address);
+    for (const engine::IpPrefix& prefix : info.addresses) {
+        addresses.push_back(prefix.address);
+        if (prefix.address.v6) continue;
+        std::memcpy(&ipv4.emplace_back(), prefix.address.bytes.data(), 4);
+    }
 }
 
 Arrival parse_carrier(const engine::Frame& frame, const Listener& listener) noexcept {
     if (listener.kind == engine::PortKind::carrier) return {frame.data, frame.len, Drop{}};
     if (frame.len < ethernet_header_bytes) return dropped(Drop::malformed_carrier);
+    const bool own = std::memcmp(frame.data, listener.mac.bytes.data(), 6) == 0;
     const bool group = (static_cast<std::uint8_t>(frame.data[0]) & 1) != 0;
-    if (!group && std::memcmp(frame.data, listener.mac.bytes.data(), 6) != 0) {
+    if (!own && !group) {
         return dropped(Drop::not_for_us);
     }
     std::byte* payload = frame.data + ethernet_header_bytes;

@@ -76,6 +76,17 @@ class Carrier {
         write_lengths(to, body + fixed);
     }
 
+    /// The epoch of the lane headers that write_sealed() writes.
+    void set_epoch(std::uint8_t epoch) noexcept {
+        bytes_[head_bytes_ + wire::epoch_at] = std::byte{epoch};
+    }
+    /// Writes carrier header and lane header of a lane packet that will have `len` bytes.
+    void write_sealed(std::byte* to, std::uint64_t sequence, std::uint32_t len) const noexcept {
+        copy_short(to, bytes_.data(), head_bytes_ + wire::header_bytes);
+        engine::store_be(to + head_bytes_ + wire::sequence_at, sequence);
+        write_lengths(to, len);
+    }
+
     /// Writes only the carrier header, for a lane packet of `len` bytes that exists already.
     void write_head(std::byte* to, std::uint32_t len) const noexcept {
         std::memcpy(to, bytes_.data(), head_bytes_);
@@ -104,7 +115,7 @@ class Carrier {
     const PathPlan& plan() const noexcept { return plan_; }
 
   private:
-    /// Copies 20 to 96 bytes with a few wide, overlapping moves.
+    /// Copies 16 to 96 bytes with a few wide, overlapping moves.
     static void copy_short(std::byte* to, const std::byte* from, std::uint32_t len) noexcept {
         if (len >= 64) {
             std::memcpy(to, from, 64);
@@ -138,12 +149,28 @@ class Carrier {
     bool ready_ = true;
 };
 
+/// The head of a lane packet that exists already, as emit() has it: a carrier header before it.
+struct CarrierHead {
+    const Carrier& carrier;
+
+    std::uint32_t bytes() const noexcept { return carrier.head_bytes(); }
+    std::uint32_t frame_bytes(std::uint32_t len) const noexcept { return carrier.frame_bytes(len); }
+    void write(std::byte* to, unsigned, std::uint32_t len) const noexcept {
+        carrier.write_head(to, len);
+    }
+    std::uint32_t finish(std::byte* to, std::uint32_t len) const noexcept {
+        return carrier.finish(to, len);
+    }
+    std::uint32_t endpoint() const noexcept { return carrier.plan().endpoint; }
+};
+
 /// What a port accepts lane packets on.
 struct Listener {
     engine::PortKind kind = engine::PortKind::ethernet;
     engine::MacAddress mac;
     std::uint16_t listen = 0;
     std::vector<engine::IpAddress> addresses;
+    std::vector<std::uint32_t> ipv4;  ///< those of IPv4 among them, as they lie in memory
 
     Listener() = default;
     explicit Listener(const engine::PortInfo& info);

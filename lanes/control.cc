@@ -1,6 +1,7 @@
 // See control.hh.
 #include "lanes/control.hh"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/clock.hh"
@@ -10,7 +11,7 @@ namespace lanes {
 namespace {
 
 constexpr std::uint32_t lanes_max = 1u << 23;
-constexpr unsigned ticks_per_second = 1000 / Control::tick_ms;
+constexpr unsigned ticks_per_second = ns_per_second / Control::tick_ns;
 
 std::uint64_t bit(PortIndex index) noexcept {
     return std::uint64_t{1} << index;
@@ -32,14 +33,46 @@ void translate(std::vector<LaneSpec>& lanes, const std::vector<PortIndex>& slot_
 
 engine::Result<std::unique_ptr<Control>> Control::create(const NodeSpec& spec, PortOpener open,
                                                          Threads threads) {
-    LANES_CHECK(!spec.cores.empty() && spec.cores.size() <= engine::workers_max);
-    auto quiescent = std::make_unique<engine::Quiescent>();
-    auto table = LaneTable::create(lanes_max, static_cast<unsigned>(spec.cores.size()), *quiescent);
+    return create(spec, std::move(open), threads, World{});
+}
+
+engine::Result<Control::Parts> Control::open_parts(const NodeSpec& spec, World& world) {
+    const auto workers = static_cast<unsigned>(spec.cores.size());
+    Parts parts;
+    auto table = LaneTable::create(lanes_max, workers, *parts.quiescent);
     if (!table) return table.error();
+    parts.table = std::move(*table);
     auto reassembly = Reassembly::create();
     if (!reassembly) return reassembly.error();
-    std::unique_ptr<Control> control(new Control(spec, std::move(open), std::move(quiescent),
-                                                 std::move(*table), std::move(*reassembly)));
+    parts.reassembly = std::move(*reassembly);
+    auto workshops = open_workshops(workers, spec.backend);
+    if (!workshops) return workshops.error();
+    parts.workshops = std::move(*workshops);
+    auto outbox = Outbox::create();
+    if (!outbox) return outbox.error();
+    parts.outbox = std::move(*outbox);
+    auto backend = crypto::select_backend(spec.backend);
+    if (!backend) return engine::Error{0, backend.message()};
+    parts.backend = std::move(*backend);
+    if (world.store) {
+        parts.store = std::move(world.store);
+    } else if (spec.state.empty()) {
+        parts.store = forgetful_store();
+    } else {
+        auto store = open_state_directory(spec.state);
+        if (!store) return store.error();
+        parts.store = std::move(*store);
+    }
+    return parts;
+}
+
+engine::Result<std::unique_ptr<Control>> Control::create(const NodeSpec& spec, PortOpener open,
+                                                         Threads threads, World world) {
+    LANES_CHECK(!spec.cores.empty() && spec.cores.size() <= engine::workers_max);
+    if (auto ready = crypto::initialise(); !ready) return engine::Error{0, ready.message()};
+    auto parts = open_parts(spec, world);
+    if (!parts) return parts.error();
+    std::unique_ptr<Control> control(new Control(spec, std::move(open), std::move(*parts), world));
     if (threads == Threads::none) return control;
     for (auto& worker : control->workers_) {
         if (auto started = worker->start(); !started) return started.error();
@@ -47,17 +80,25 @@ engine::Result<std::unique_ptr<Control>> Control::create(const NodeSpec& spec, P
     return control;
 }
 
-Control::Control(const NodeSpec& spec, PortOpener open,
-                 std::unique_ptr<engine::Quiescent> quiescent, std::unique_ptr<LaneTable> table,
-                 std::unique_ptr<Reassembly> reassembly)
-    : quiescent_(std::move(quiescent)),
-      table_(std::move(table)),
-      reassembly_(std::move(reassembly)),
+Control::Control(const NodeSpec& spec, PortOpener open, Parts parts, const World& world)
+    : quiescent_(std::move(parts.quiescent)),
+      table_(std::move(parts.table)),
+      reassembly_(std::move(parts.reassembly)),
+      workshops_(std::move(parts.workshops)),
+      outbox_(std::move(parts.outbox)),
+      dispatch_(*table_),
+      store_(std::move(parts.store)),
       ports_(std::move(open), static_cast<unsigned>(spec.cores.size())),
-      fleet_(*table_, ports_, next_hops_) {
+      fleet_(*table_, ports_, next_hops_),
+      keeper_(std::make_unique<Keeper>(Keeper::Tools{*quiescent_, workshops_, own_counters_,
+                                                     *outbox_, *store_, world.clock, world.random},
+                                       std::move(parts.backend))),
+      clock_(world.clock) {
     spec_.node = spec.node;
     spec_.cores = spec.cores;
     spec_.poll = spec.poll;
+    spec_.state = spec.state;
+    spec_.backend = spec.backend;
     for (unsigned i = 0; i < spec.cores.size(); ++i) {
         workers_.push_back(
             std::make_unique<engine::Worker>(i, spec.cores[i], spec.poll, *quiescent_));
@@ -69,10 +110,12 @@ Control::~Control() {
 }
 
 engine::Result<void> Control::check_unchanged(const NodeSpec& next) const {
-    const char* what = next.cores != spec_.cores ? "workers"
-                       : next.poll != spec_.poll ? "poll"
-                       : next.node != spec_.node ? "node"
-                                                 : nullptr;
+    const char* what = next.cores != spec_.cores       ? "workers"
+                       : next.poll != spec_.poll       ? "poll"
+                       : next.node != spec_.node       ? "node"
+                       : next.state != spec_.state     ? "state"
+                       : next.backend != spec_.backend ? "crypto.backend"
+                                                       : nullptr;
     if (what == nullptr) return {};
     return engine::Error{
         0, std::string("`") + what + "` cannot change while lanes runs: restart it for that"};
@@ -80,6 +123,9 @@ engine::Result<void> Control::check_unchanged(const NodeSpec& next) const {
 
 engine::Result<Fleet::Tally> Control::apply(NodeSpec next) {
     if (auto ok = check_unchanged(next); !ok) return ok.error();
+    for (const LaneSpec& lane : next.lanes) {
+        if (auto ok = keeper_->check(lane); !ok) return ok.error();
+    }
     next_hops_.begin();
     auto ports = ports_.prepare(next.ports);
     if (!ports) return ports.error();
@@ -101,7 +147,9 @@ engine::Result<Fleet::Tally> Control::apply(NodeSpec next) {
     const Fleet::Tally tally = lanes->tally;
     fleet_.commit(std::move(*lanes));
     const NodeSpec former = std::exchange(spec_, std::move(next));
+    keeper_->detach(fleet_);
     use_ports();
+    keeper_->attach(fleet_);
     for (const PortIndex slot : ports->removed) ports_.drop(slot);
     fleet_.reclaim();
     next_hops_.sweep();
@@ -145,7 +193,9 @@ void Control::restore(const FormerPorts& before) {
     auto lanes = fleet_.prepare(spec_.lanes, reopened, Fleet::OnFailure::suspend);
     if (!lanes) return engine::log(engine::Severity::error, lanes.error().message);
     fleet_.commit(std::move(*lanes));
+    keeper_->detach(fleet_);
     use_ports();
+    keeper_->attach(fleet_);
     fleet_.reclaim();
 }
 
@@ -155,8 +205,10 @@ void Control::use_ports() {
     std::uint64_t carries = 0;
     std::uint64_t silent = 0;
     std::uint64_t egress = 0;
+    announces_ = false;
     for (const LaneSpec& spec : spec_.lanes) {
         Lane* lane = fleet_.lane(spec.name);
+        announces_ = announces_ || (spec.keys && spec.role == Role::send);
         switch (spec.role) {
             case Role::patch:
                 egress |= bit(spec.patch_to);
@@ -188,7 +240,8 @@ void Control::use_ports() {
         former.push_back(std::move(slot.plan));
         slot.plan = std::make_unique<PortPlan>(index, slot.port->info(),
                                                (carries & bit(index)) != 0, sources[index]);
-        if (!slot.ingress) slot.ingress = std::make_unique<Ingress>(*table_, *reassembly_);
+        if (!slot.ingress)
+            slot.ingress = std::make_unique<Ingress>(*table_, *reassembly_, workshops_);
         slot.ingress->publish(slot.plan.get());
         if ((silent & bit(index)) == 0) continue;
         if (auto ok = slot.port->silence_host(); !ok) {
@@ -210,21 +263,31 @@ void Control::publish_programs(std::uint64_t without) {
             }
             if (slot.egress) program->outputs.push_back(&slot.port->tx(worker->index()));
         }
+        if (announces_ && worker->index() == 0) {
+            program->inputs.push_back({outbox_.get(), &dispatch_});
+        }
         worker->publish(program.get());
         programs_.push_back(std::move(program));
     }
     quiescent_->wait();
 }
 
-void Control::tick() {
-    ++ticks_;
-    next_hops_.refresh();
-    reassembly_->expire(engine::monotonic_ns(), own_counters_);
-    fleet_.watch_windows(ticks_ % ticks_per_second, ticks_per_second);
+std::uint64_t Control::tick() {
+    const std::uint64_t now = clock_.now().boot_ns;
+    if (now >= tick_boot_ns_) {
+        ++ticks_;
+        next_hops_.refresh();
+        reassembly_->expire(engine::monotonic_ns(), own_counters_);
+        fleet_.watch_windows(ticks_ % ticks_per_second, ticks_per_second);
+        tick_boot_ns_ = now + tick_ns;
+    }
+    return std::min(keeper_->tick(), tick_boot_ns_ - now);
 }
 
 void Control::stop() {
+    if (std::exchange(stopped_, true)) return;
     for (auto& worker : workers_) worker->stop();
+    keeper_->stop();
     for (Ports::Slot& slot : ports_.slots()) {
         if (slot.taken()) ports_.close(slot.shared.index);
     }
@@ -264,6 +327,10 @@ Control::LaneTotals Control::totals(const Lane& lane) const {
         totals.old += share.old.get();
     }
     return totals;
+}
+
+std::string_view Control::backend() const noexcept {
+    return crypto::name_of(workshops_[0]->backend->kind());
 }
 
 }  // namespace lanes

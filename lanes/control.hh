@@ -1,6 +1,6 @@
 // Control: the one slow-path thread's view of the node. Starts the workers, makes a NodeSpec true
-// while packets flow, and does what comes round once in a while: next hops, reassembly time-outs,
-// the watch over clear lanes. Everything here runs on the thread that owns the Control.
+// while packets flow, and does what comes round once in a while: keys, next hops, reassembly
+// time-outs, the watch over clear lanes. Everything here runs on the thread that owns the Control.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,7 @@
 #include "engine/result.hh"
 #include "engine/worker.hh"
 #include "lanes/fleet.hh"
+#include "lanes/keeper.hh"
 #include "lanes/lane_table.hh"
 #include "lanes/next_hops.hh"
 #include "lanes/ports.hh"
@@ -23,17 +24,26 @@ namespace lanes {
 
 class Control {
   public:
-    /// How often tick() wants to be called.
-    static constexpr unsigned tick_ms = 100;
+    /// How often tick() wants to be called at least.
+    static constexpr std::uint64_t tick_ns = 100 * ns_per_ms;
 
     enum class Threads : std::uint8_t {
         run,   ///< workers have threads of their own
         none,  ///< somebody calls Worker::round(): tests and benchmarks
     };
 
-    /// `workers` as in NodeSpec::cores; fixed for life, as is `poll`.
+    /// What tests replace.
+    struct World {
+        Clock& clock = system_clock();
+        crypto::Random& random = crypto::system_random();
+        std::unique_ptr<StateStore> store;  ///< nullptr: as NodeSpec::state says
+    };
+
+    /// Cores, poll mode, node name, state directory and backend of `spec` are fixed for life.
     static engine::Result<std::unique_ptr<Control>> create(const NodeSpec& spec, PortOpener open,
                                                            Threads threads);
+    static engine::Result<std::unique_ptr<Control>> create(const NodeSpec& spec, PortOpener open,
+                                                           Threads threads, World world);
     ~Control();
 
     /// Makes `next` true: opens, changes and closes ports, adds, changes and removes lanes. Lanes
@@ -41,8 +51,8 @@ class Control {
     /// on as it was.
     engine::Result<Fleet::Tally> apply(NodeSpec next);
 
-    /// Every tick_ms.
-    void tick();
+    /// Does what is due; returns after how many nanoseconds, at most tick_ns, to call it again.
+    std::uint64_t tick();
 
     /// Drains and ends the workers and closes the ports. Counters stay readable.
     void stop();
@@ -62,6 +72,8 @@ class Control {
     };
     LaneTotals totals(const Lane& lane) const;
 
+    const Keeper& keeper() const noexcept { return *keeper_; }
+    std::string_view backend() const noexcept;  ///< the cipher backend in use
     const Fleet& fleet() const noexcept { return fleet_; }
     Ports& ports() noexcept { return ports_; }
     const std::vector<std::unique_ptr<engine::Worker>>& workers() const noexcept {
@@ -73,8 +85,19 @@ class Control {
 
     using FormerPorts = std::vector<std::pair<PortIndex, engine::PortSpec>>;
 
-    Control(const NodeSpec& spec, PortOpener open, std::unique_ptr<engine::Quiescent> quiescent,
-            std::unique_ptr<LaneTable> table, std::unique_ptr<Reassembly> reassembly);
+    /// What create() opens, or fails to.
+    struct Parts {
+        std::unique_ptr<engine::Quiescent> quiescent = std::make_unique<engine::Quiescent>();
+        std::unique_ptr<LaneTable> table;
+        std::unique_ptr<Reassembly> reassembly;
+        Workshops workshops;
+        std::unique_ptr<Outbox> outbox;
+        std::unique_ptr<StateStore> store;
+        std::unique_ptr<crypto::Backend> backend;
+    };
+    static engine::Result<Parts> open_parts(const NodeSpec& spec, World& world);
+
+    Control(const NodeSpec& spec, PortOpener open, Parts parts, const World& world);
 
     engine::Result<void> check_unchanged(const NodeSpec& next) const;
     engine::Result<void> reopen(const Ports::Change& change);
@@ -85,14 +108,23 @@ class Control {
     std::unique_ptr<engine::Quiescent> quiescent_;
     std::unique_ptr<LaneTable> table_;
     std::unique_ptr<Reassembly> reassembly_;
+    Workshops workshops_;
+    std::unique_ptr<Outbox> outbox_;
+    Dispatch dispatch_;
+    std::unique_ptr<StateStore> store_;
     NextHops next_hops_;
     Ports ports_;
     Fleet fleet_;
+    engine::WorkerCounters own_counters_;
+    std::unique_ptr<Keeper> keeper_;
     NodeSpec spec_;
     Programs programs_;  // outlives the workers that run it
     std::vector<std::unique_ptr<engine::Worker>> workers_;
-    engine::WorkerCounters own_counters_;
+    Clock& clock_;
     unsigned ticks_ = 0;
+    std::uint64_t tick_boot_ns_ = 0;  ///< when what comes round ten times a second is due
+    bool announces_ = false;          ///< some lane needs the outbox
+    bool stopped_ = false;
 };
 
 }  // namespace lanes

@@ -101,6 +101,9 @@ unsigned copy_items(engine::WorkerContext& worker, engine::TxQueue& tx, std::spa
     return n;
 }
 
+/// How an item leaves: as the frame it lies in, copied, or not at all.
+enum class Way : std::uint8_t { pass, copy, none };
+
 inline bool can_pass(const Item& item, std::uint32_t before, std::uint32_t behind) noexcept {
     if (item.owner == nullptr) return false;
     const engine::Frame& frame = *item.owner;
@@ -119,23 +122,26 @@ unsigned emit(engine::WorkerContext& worker, const engine::FrameMemory* memory, 
     const std::uint32_t before = head.bytes();
     const std::uint32_t max_len = tx.max_len();
     const bool shared = memory != nullptr && tx.memory() == memory;
-    unsigned sent = 0;
-    unsigned i = 0;
     const auto n = static_cast<unsigned>(items.size());
-    const auto passable = [&](const Item& item) {
-        return shared && detail::can_pass(item, before, head.frame_bytes(item.len) - before);
+    const auto way = [&](const Item& item) {
+        const std::uint32_t whole = head.frame_bytes(item.len);
+        if (whole > max_len) return detail::Way::none;
+        return shared && detail::can_pass(item, before, whole - before) ? detail::Way::pass
+                                                                        : detail::Way::copy;
     };
-    const auto fits = [&](const Item& item) { return head.frame_bytes(item.len) <= max_len; };
-    while (i < n) {
-        if (!fits(items[i])) {
-            worker.counters.drop(engine::Drop::tx_too_big);
-            ++i;
+    unsigned sent = 0;
+    for (unsigned i = 0; i < n;) {
+        // As many as go the same way.
+        const detail::Way first = way(items[i]);
+        unsigned end = i + 1;
+        while (end < n && way(items[end]) == first) ++end;
+        const std::span<const Item> some = items.subspan(i, end - i);
+        if (first == detail::Way::none) {
+            worker.counters.drop(engine::Drop::tx_too_big, end - i);
+            i = end;
             continue;
         }
-        const bool pass = passable(items[i]);
-        unsigned end = i + 1;
-        while (end < n && fits(items[end]) && passable(items[end]) == pass) ++end;
-        const std::span<const Item> some = items.subspan(i, end - i);
+        const bool pass = first == detail::Way::pass;
         const unsigned done = pass ? detail::pass_items(worker, tx, some, i, head)
                                    : detail::copy_items(worker, tx, some, i, head);
         sent += done;

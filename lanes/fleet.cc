@@ -6,6 +6,7 @@
 
 #include "engine/clock.hh"
 #include "engine/log.hh"
+#include "lanes/announcer.hh"
 
 namespace lanes {
 namespace {
@@ -15,7 +16,14 @@ constexpr unsigned stale_looks_max = 2;
 
 /// Whether a lane object can go on as that: its numbering and its windows still mean the same.
 bool same_object(const LaneSpec& a, const LaneSpec& b) {
-    return a.id == b.id && a.role == b.role && a.window == b.window;
+    return a.id == b.id && a.role == b.role && a.window == b.window && same_sealing(a, b);
+}
+
+/// Whether keys that may seal so many packets of the one plan may seal as many of the other.
+bool same_limit(const LaneSpec& spec, const Plan* a, const Plan* b) {
+    if (!spec.keys || spec.role != Role::send || a == nullptr || b == nullptr) return true;
+    const crypto::Suite suite = suite_of(spec.cipher);
+    return packet_limit(suite, a->packet_max) == packet_limit(suite, b->packet_max);
 }
 
 std::size_t window_words(const LaneSpec& spec) {
@@ -58,7 +66,8 @@ engine::Result<Fleet::Change> Fleet::prepare(const std::vector<LaneSpec>& specs,
         } else {
             engine::log(engine::Severity::error, plan.error().message);
         }
-        if (known && same_object(*old->second.spec, spec)) {
+        if (known && same_object(*old->second.spec, spec) &&
+            same_limit(spec, old->second.plan.get(), entry.plan.get())) {
             entry.lane = old->second.lane;
             ++change.tally.renewed;
         } else {
@@ -94,12 +103,12 @@ engine::Result<Lane*> Fleet::new_lane(const LaneSpec& spec) {
         // A restarted sender is ahead of all it ever sent: 2^20 packets per millisecond is more
         // than any worker sends.
         LaneShare& share = (*lane)->shares[worker];
-        share.next_sequence = start_ms_ << 20;
+        share.next_sequence.set(start_ms_ << 20);
         // And its fragments do not meet what is left at the receiver of those it sent before.
         // Nobody cuts a frame every 64 ns.
         share.next_fragment = static_cast<std::uint32_t>(engine::unix_ns() >> 6);
     }
-    if (spec.role != Role::receive) return lane;
+    if (spec.role != Role::receive || spec.keys) return lane;  // sessions bring their own windows
     auto words = windows_.take(window_words(spec));
     if (!words) {
         table_.unreserve();
@@ -191,7 +200,7 @@ void Fleet::watch_windows(unsigned part, unsigned parts) {
     for (std::size_t bucket = buckets * part / parts; bucket < end; ++bucket) {
         for (auto at = entries_.begin(bucket); at != entries_.end(bucket); ++at) {
             Entry& entry = at->second;
-            if (entry.spec->role != Role::receive) continue;
+            if (entry.spec->role != Role::receive || entry.spec->keys) continue;
             std::uint64_t newest = 0;
             std::uint64_t old = 0;
             for (unsigned worker = 0; worker < table_.workers(); ++worker) {

@@ -5,26 +5,9 @@
 #include "lanes/egress.hh"
 
 namespace lanes {
-namespace {
 
 using engine::burst_max;
 using engine::Drop;
-
-struct RelayHead {
-    const Carrier& carrier;
-
-    std::uint32_t bytes() const noexcept { return carrier.head_bytes(); }
-    std::uint32_t frame_bytes(std::uint32_t len) const noexcept { return carrier.frame_bytes(len); }
-    void write(std::byte* to, unsigned, std::uint32_t len) const noexcept {
-        carrier.write_head(to, len);
-    }
-    std::uint32_t finish(std::byte* to, std::uint32_t len) const noexcept {
-        return carrier.finish(to, len);
-    }
-    std::uint32_t endpoint() const noexcept { return carrier.plan().endpoint; }
-};
-
-}  // namespace
 
 void patch_run(engine::WorkerContext& worker, const engine::FrameMemory* memory, Lane& lane,
                const Plan& plan, std::span<engine::Frame* const> frames) noexcept {
@@ -63,6 +46,12 @@ void relay_run(engine::WorkerContext& worker, const engine::FrameMemory* memory,
         bytes += packet.len;
     }
     share.bytes.add(bytes);
+    share.packets.add(send_packets(worker, memory, share, plan, items.first(n)));
+}
+
+unsigned send_packets(engine::WorkerContext& worker, const engine::FrameMemory* memory,
+                      LaneShare& share, const Plan& plan, std::span<Item> items) noexcept {
+    const auto n = static_cast<unsigned>(items.size());
     const auto paths = plan.paths();
     unsigned most = 0;
     worker.counters.made.add(std::uint64_t{n} * (paths.size() - 1));
@@ -76,13 +65,13 @@ void relay_run(engine::WorkerContext& worker, const engine::FrameMemory* memory,
         } else if (!carrier.ready()) {
             worker.counters.drop(Drop::no_next_hop, n);
         } else {
-            sent = emit(worker, last ? memory : nullptr, port->tx(worker.index), items.first(n),
-                        RelayHead{carrier});
+            sent = emit(worker, last ? memory : nullptr, port->tx(worker.index), items,
+                        CarrierHead{carrier});
         }
         share.dropped.add(n - sent);
         most = sent > most ? sent : most;
     }
-    share.packets.add(most);
+    return most;
 }
 
 }  // namespace lanes

@@ -20,4 +20,9 @@ void patch_run(engine::WorkerContext& worker, const engine::FrameMemory* memory,
 void relay_run(engine::WorkerContext& worker, const engine::FrameMemory* memory, Lane& lane,
                const Plan& plan, std::span<const LanePacket> packets) noexcept;
 
+/// Sends lane packets as they are over each path of `plan`; returns how many went over the path
+/// that took most. `items` are at most burst_max.
+unsigned send_packets(engine::WorkerContext& worker, const engine::FrameMemory* memory,
+                      LaneShare& share, const Plan& plan, std::span<Item> items) noexcept;
+
 }  // namespace lanes

@@ -75,94 +75,98 @@ void Ingress::run(engine::WorkerContext& worker, engine::RxQueue& queue,
             continue;
         }
         const wire::Header header = wire::read_header(arrival.packet);
-        if (wire::Type{header.type} != wire::Type::data) {
+        const wire::Type type{header.type};
+        if (type != wire::Type::data &&
+            (type != wire::Type::announce || arrival.len != wire::announce_bytes)) {
             worker.counters.drop(Drop::malformed_packet);
             continue;
         }
-        packets[packet_count] = {&frame, arrival.packet, arrival.len, header.subspace,
-                                 header.sequence};
+        packets[packet_count] = {&frame,       arrival.packet,  arrival.len,    type,
+                                 header.epoch, header.subspace, header.sequence};
         ids[packet_count++] = header.lane;
     }
     if (packet_count != 0) arrive(worker, memory, *plan, packets.first(packet_count), ids);
     if (frame_count != 0) depart(worker, memory, *plan, {frames, frame_count});
 }
 
-void Ingress::look_up(const std::uint32_t* ids, unsigned n, Lane** found) const noexcept {
+void Ingress::arrive(engine::WorkerContext& worker, const engine::FrameMemory* memory,
+                     const PortPlan& plan, std::span<const LanePacket> packets,
+                     const std::uint32_t* ids) noexcept {
     const LaneTable::Reader reader(table_);
+    const auto n = static_cast<unsigned>(packets.size());
     unsigned same = 1;
     while (same < n && ids[same] == ids[0]) ++same;
     if (same == n) {
         Lane* lane = reader.find(ids[0]);
-        for (unsigned i = 0; i < n; ++i) found[i] = lane;
-        return;
+        if (lane == nullptr) return worker.counters.drop(Drop::unknown_lane, n);
+        return arrive_run(worker, memory, plan, *lane, packets);
     }
-    reader.find({ids, n}, found);
-}
-
-void Ingress::arrive(engine::WorkerContext& worker, const engine::FrameMemory* memory,
-                     const PortPlan& plan, std::span<const LanePacket> packets,
-                     const std::uint32_t* ids) noexcept {
     Lane* lanes[burst_max];
-    const auto n = static_cast<unsigned>(packets.size());
-    look_up(ids, n, lanes);
+    reader.find({ids, n}, lanes);
     prefetch_all(lanes, n, worker.index);
     for (unsigned i = 0; i < n; ++i) {
         if (lanes[i] == nullptr) worker.counters.drop(Drop::unknown_lane);
     }
-    const std::uint64_t port_bit = std::uint64_t{1} << plan.index;
     for_each_run({lanes, n}, [&](Lane& lane, std::span<const std::uint8_t> members) noexcept {
-        const Plan* what = lane.plan.load(std::memory_order_acquire);
-        Drop reason = Drop::unknown_lane;
-        if (what != nullptr) {
-            const bool arrives = what->role == Role::receive || what->role == Role::relay;
-            const bool here = (what->arrival_ports & port_bit) != 0;
-            reason = !arrives ? Drop::not_receiving : Drop::wrong_port;
-            if (arrives && here) {
-                engine::Scratch<LanePacket, burst_max> run;
-                unsigned count = 0;
-                for (const std::uint8_t i : members) run[count++] = packets[i];
-                if (what->role == Role::relay) {
-                    relay_run(worker, memory, lane, *what, run.first(count));
-                } else {
-                    receive_run(worker, memory, lane, *what, run.first(count), reassembly_);
-                }
-                return;
-            }
-        }
-        worker.counters.drop(reason, members.size());
-        lane.shares[worker.index].dropped.add(members.size());
+        engine::Scratch<LanePacket, burst_max> run;
+        unsigned count = 0;
+        for (const std::uint8_t i : members) run[count++] = packets[i];
+        arrive_run(worker, memory, plan, lane, run.first(count));
     });
+}
+
+void Ingress::arrive_run(engine::WorkerContext& worker, const engine::FrameMemory* memory,
+                         const PortPlan& plan, Lane& lane,
+                         std::span<const LanePacket> packets) noexcept {
+    const Plan* what = lane.plan.load(std::memory_order_acquire);
+    Drop reason = Drop::unknown_lane;
+    if (what != nullptr) {
+        const bool relays = what->role == Role::relay;
+        if (!relays && what->role != Role::receive) {
+            reason = Drop::not_receiving;
+        } else if ((what->arrival_ports & std::uint64_t{1} << plan.index) == 0) {
+            reason = Drop::wrong_port;
+        } else if (relays) {
+            return relay_run(worker, memory, lane, *what, packets);
+        } else {
+            return receive_run(worker, *workshops_[worker.index], memory, lane, *what, packets,
+                               reassembly_);
+        }
+    }
+    worker.counters.drop(reason, packets.size());
+    lane.shares[worker.index].dropped.add(packets.size());
 }
 
 void Ingress::depart(engine::WorkerContext& worker, const engine::FrameMemory* memory,
                      const PortPlan& plan, std::span<engine::Frame* const> frames) noexcept {
+    if (Lane* only = plan.matches.only(); only != nullptr) {
+        return depart_run(worker, memory, *only, frames);
+    }
     Lane* lanes[burst_max];
     const auto n = static_cast<unsigned>(frames.size());
-    if (Lane* only = plan.matches.only(); only != nullptr) {
-        for (unsigned i = 0; i < n; ++i) lanes[i] = only;
-    } else {
-        engine::Scratch<FlowKey, burst_max> keys;
-        for (unsigned i = 0; i < n; ++i) {
-            keys[i] = read_flow_key(frames[i]->data, frames[i]->len, plan.listener.kind);
-        }
-        plan.matches.find(keys.first(n), lanes);
-        prefetch_all(lanes, n, worker.index);
+    engine::Scratch<FlowKey, burst_max> keys;
+    for (unsigned i = 0; i < n; ++i) {
+        keys[i] = read_flow_key(frames[i]->data, frames[i]->len, plan.listener.kind);
     }
+    plan.matches.find(keys.first(n), lanes);
+    prefetch_all(lanes, n, worker.index);
     for (unsigned i = 0; i < n; ++i) {
         if (lanes[i] == nullptr) worker.counters.drop(Drop::no_lane);
     }
     for_each_run({lanes, n}, [&](Lane& lane, std::span<const std::uint8_t> members) noexcept {
-        const Plan* what = lane.plan.load(std::memory_order_acquire);
-        if (what == nullptr) return worker.counters.drop(Drop::no_lane, members.size());
         engine::Frame* run[burst_max];
         unsigned count = 0;
         for (const std::uint8_t i : members) run[count++] = frames[i];
-        if (what->role == Role::patch) {
-            patch_run(worker, memory, lane, *what, {run, count});
-        } else {
-            send_run(worker, memory, lane, *what, {run, count});
-        }
+        depart_run(worker, memory, lane, {run, count});
     });
+}
+
+void Ingress::depart_run(engine::WorkerContext& worker, const engine::FrameMemory* memory,
+                         Lane& lane, std::span<engine::Frame* const> frames) noexcept {
+    const Plan* what = lane.plan.load(std::memory_order_acquire);
+    if (what == nullptr) return worker.counters.drop(Drop::no_lane, frames.size());
+    if (what->role == Role::patch) return patch_run(worker, memory, lane, *what, frames);
+    send_run(worker, *workshops_[worker.index], memory, lane, *what, frames);
 }
 
 }  // namespace lanes

@@ -12,6 +12,7 @@
 #include "lanes/match_table.hh"
 #include "lanes/reassembly.hh"
 #include "lanes/receive.hh"
+#include "lanes/workshop.hh"
 
 namespace lanes {
 
@@ -34,8 +35,8 @@ struct PortPlan {
 
 class Ingress final : public engine::Stage {
   public:
-    Ingress(const LaneTable& table, Reassembly& reassembly)
-        : table_(table), reassembly_(reassembly) {}
+    Ingress(const LaneTable& table, Reassembly& reassembly, const Workshops& workshops)
+        : table_(table), reassembly_(reassembly), workshops_(workshops) {}
 
     void run(engine::WorkerContext& worker, engine::RxQueue& queue,
              engine::Burst& burst) noexcept override;
@@ -48,12 +49,16 @@ class Ingress final : public engine::Stage {
     void arrive(engine::WorkerContext& worker, const engine::FrameMemory* memory,
                 const PortPlan& plan, std::span<const LanePacket> packets,
                 const std::uint32_t* ids) noexcept;
+    void arrive_run(engine::WorkerContext& worker, const engine::FrameMemory* memory,
+                    const PortPlan& plan, Lane& lane, std::span<const LanePacket> packets) noexcept;
     void depart(engine::WorkerContext& worker, const engine::FrameMemory* memory,
                 const PortPlan& plan, std::span<engine::Frame* const> frames) noexcept;
-    void look_up(const std::uint32_t* ids, unsigned n, Lane** found) const noexcept;
+    void depart_run(engine::WorkerContext& worker, const engine::FrameMemory* memory, Lane& lane,
+                    std::span<engine::Frame* const> frames) noexcept;
 
     const LaneTable& table_;
     Reassembly& reassembly_;
+    const Workshops& workshops_;
     /// Writer: Control (release); readers: workers (acquire).
     std::atomic<const PortPlan*> plan_{nullptr};
 };

@@ -50,9 +50,13 @@ struct PathPlan {
     enum class Form : std::uint8_t { kernel_udp, ethernet, ipv4_udp, ipv6_udp } form{};
 };
 
+struct SealSession;
+struct OpenSessions;
+
 /// What a lane does, for workers.
 struct Plan {
     Role role = Role::send;
+    bool sealed = false;
     bool bundle = false;
     engine::PortKind kind = engine::PortKind::ethernet;  ///< of the port frames come from or go to
     std::uint8_t path_count = 0;
@@ -81,9 +85,9 @@ struct alignas(engine::cache_line) LaneShare {
     engine::Counter bytes;    ///< of the frames inside
     engine::Counter dropped;  ///< frames and packets of this lane that were dropped, any reason
     engine::Counter duplicates;
-    engine::Counter old;     ///< older than the window
-    engine::Counter newest;  ///< received: the highest sequence number accepted
-    std::uint64_t next_sequence = 0;
+    engine::Counter old;            ///< older than the window
+    engine::Counter newest;         ///< clear, received: the highest sequence number accepted
+    engine::Counter next_sequence;  ///< clear, sent
     std::uint32_t next_fragment = 0;
     std::uint32_t restarts = 0;  ///< of the lane's windows, when `newest` was last counted
 };
@@ -93,12 +97,17 @@ struct alignas(engine::cache_line) Lane {
     /// Writer: Control (release); readers: workers (acquire). nullptr: not in service.
     std::atomic<const Plan*> plan{nullptr};
     LaneShare* shares = nullptr;      ///< one per worker, behind the lane
-    Window::Word* windows = nullptr;  ///< receive: subspaces * window_words, zero at first
+    Window::Word* windows = nullptr;  ///< clear, receive: subspaces * window_words, zero at first
     std::uint32_t window_words = 0;   ///< words of the window of one subspace
     std::uint32_t id = 0;
     std::uint32_t index = 0;  ///< place in the lane store
     /// How often the windows were started afresh. Writer: Control (relaxed); readers: workers.
     std::atomic<std::uint32_t> restarts{0};
+    /// Sealed, send: what to seal with; nullptr: nothing yet, or no more. Writer: Control
+    /// (release); readers: workers (acquire), at the start of a run.
+    std::atomic<SealSession*> sealing{nullptr};
+    /// Sealed, receive: what to open with. Writer: Control (release); readers: workers (acquire).
+    std::atomic<OpenSessions*> opening{nullptr};
 
     Window window(std::uint16_t subspace) const noexcept {
         return Window(windows + std::size_t{subspace} * window_words, window_words);
@@ -106,7 +115,7 @@ struct alignas(engine::cache_line) Lane {
 };
 static_assert(sizeof(Lane) == engine::cache_line);
 
-/// Subspaces that a clear lane accepts; a sealed lane's announcement says its number.
+/// Subspaces that a clear lane accepts; a sealed lane's announcement says their number.
 inline constexpr unsigned clear_subspaces = engine::workers_max;
 
 }  // namespace lanes

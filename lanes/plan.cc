@@ -11,7 +11,7 @@ namespace {
 
 /// The smallest lane packet that a path must carry: enough for a fragment with some bytes in it.
 constexpr std::uint32_t packet_max_least =
-    wire::header_bytes + wire::inner_bytes + wire::fragment_bytes + 64;
+    wire::header_bytes + wire::inner_bytes + wire::fragment_bytes + 64 + wire::tag_bytes;
 
 std::uint64_t bit(PortIndex index) noexcept {
     return index == no_port ? 0 : std::uint64_t{1} << index;
@@ -57,6 +57,7 @@ engine::Result<void> fill_paths(const LaneSpec& spec, Ports& ports, NextHops& ne
     auto* paths = reinterpret_cast<PathPlan*>(&plan + 1);
     plan.packet_max =
         spec.mtu == 0 ? wire::header_bytes + wire::inner_bytes + wire::body_bytes_max : spec.mtu;
+    if (spec.mtu == 0 && plan.sealed) plan.packet_max += wire::tag_bytes;
     for (std::size_t i = 0; i < spec.paths.size(); ++i) {
         const PathSpec& path = spec.paths[i];
         auto filled = fill_path(spec, path, ports, next_hops, plan.kind, paths[i]);
@@ -99,6 +100,7 @@ engine::Result<PlanPtr> build_plan(const LaneSpec& spec, Ports& ports, NextHops&
     Plan* plan = new_plan(outward ? static_cast<unsigned>(spec.paths.size()) : 0);
     PlanPtr owner(plan);
     plan->role = spec.role;
+    plan->sealed = spec.keys != nullptr;
     plan->bundle = spec.bundle;
     plan->kind = ports.at(spec.port).port->info().kind;
     if (spec.role == Role::receive) {

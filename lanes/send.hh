@@ -7,13 +7,14 @@
 #include "engine/memory.hh"
 #include "engine/worker.hh"
 #include "lanes/lane.hh"
+#include "lanes/workshop.hh"
 
 namespace lanes {
 
 /// Sends `frames` (at most burst_max) into `lane`. `memory` is that of the queue they came from.
-/// Frames that a path could share are handed on (data == nullptr); every other one has been copied
-/// or counted as dropped.
-void send_run(engine::WorkerContext& worker, const engine::FrameMemory* memory, Lane& lane,
-              const Plan& plan, std::span<engine::Frame* const> frames) noexcept;
+/// Frames that a path could share are handed on (data == nullptr); every other one has been copied,
+/// sealed or counted as dropped. Their headroom may be written, and of those handed on everything.
+void send_run(engine::WorkerContext& worker, Workshop& workshop, const engine::FrameMemory* memory,
+              Lane& lane, const Plan& plan, std::span<engine::Frame* const> frames) noexcept;
 
 }  // namespace lanes

@@ -1,6 +1,7 @@
 // What an operator wants, as plain checked values: the whole of a node, its ports and lanes.
 // config builds these from YAML and CSV; Control makes them true. A LaneSpec is kept small: a
-// lane table brings a million of them.
+// lane table brings a million of them. Keys are read from their files once, by config, and travel
+// from there on in the vault's locked memory, shared and never copied.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "crypto/announce.hh"
+#include "crypto/x25519.hh"
 #include "engine/address.hh"
 #include "engine/port.hh"
 #include "engine/worker.hh"
@@ -75,6 +78,19 @@ enum class Role : std::uint8_t {
 
 enum class Cipher : std::uint8_t { none, aes_256_gcm, chacha20_poly1305 };
 
+/// How a sealed lane's ends know each other. With `peers` by static keys and, if there is one, the
+/// secret as a pre-shared key on top; without `peers` by the secret alone.
+struct KeySpec {
+    static constexpr std::uint32_t rekey_seconds_default = 120;
+
+    std::shared_ptr<const crypto::KeyPair> own;  ///< NodeSpec::keys, where there are peers
+    std::vector<crypto::PublicKey> peers;        ///< send: the receivers; receive: the sender
+    std::shared_ptr<const crypto::SharedSecret> secret;
+    std::uint32_t rekey_seconds = rekey_seconds_default;  ///< send: life of one session's keys
+
+    bool by_keys() const noexcept { return !peers.empty(); }
+};
+
 struct LaneSpec {
     std::string name;
     std::uint32_t id = 0;  ///< 1 to 2^32 - 1; patch: 0
@@ -86,17 +102,22 @@ struct LaneSpec {
     PortIndex port = no_port;
     PortIndex patch_to = no_port;
     std::unique_ptr<MatchSpec> match;  ///< send, patch; nullptr: every frame
+    std::unique_ptr<KeySpec> keys;     ///< send, receive, unless the cipher is none
     std::vector<PathSpec> paths;
 };
 
-/// Whether two specs ask for the same lane (matches compared by value).
+/// Whether two specs ask for the same lane (matches and keys compared by value).
 bool same(const LaneSpec& a, const LaneSpec& b);
+/// Whether both are sealed alike: cipher, peers, secret and rekey time.
+bool same_sealing(const LaneSpec& a, const LaneSpec& b);
 
 struct NodeSpec {
     std::string node;
     std::vector<unsigned> cores;  ///< one worker each; empty entry list is never valid
     engine::PollMode poll = engine::PollMode::adaptive;
-    std::string state;  ///< directory; empty: none
+    std::string state;                            ///< directory; empty: none
+    std::string backend = "auto";                 ///< auto, ipsec-mb or libsodium
+    std::shared_ptr<const crypto::KeyPair> keys;  ///< the node's own; nullptr: none
     std::vector<engine::PortSpec> ports;
     std::vector<LaneSpec> lanes;  ///< in file order: it is the order of `match`
 };

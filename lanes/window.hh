@@ -36,12 +36,29 @@ class Window {
 
     /// What commit() of this number would find now. For use before a costly open.
     Verdict check(std::uint64_t sequence) const noexcept {
-        const std::uint64_t tag = sequence / block_numbers + 1;
-        const Word word = load(words_[(tag - 1) & mask_]);
-        if (word.tag != tag) return word.tag < tag ? Verdict::fresh : Verdict::old;
-        return (word.bits >> (sequence % block_numbers) & 1) != 0 ? Verdict::duplicate
-                                                                  : Verdict::fresh;
+        return View(*this, sequence / block_numbers).check(sequence);
     }
+
+    /// A block as it is at one moment, for checking several of its numbers.
+    class View {
+      public:
+        View(const Window& window, std::uint64_t block) noexcept
+            : block_(block), word_(load(window.words_[block & window.mask_])) {}
+
+        std::uint64_t block() const noexcept { return block_; }
+        /// A number of this block.
+        Verdict check(std::uint64_t sequence) const noexcept {
+            if (word_.tag != block_ + 1) {
+                return word_.tag < block_ + 1 ? Verdict::fresh : Verdict::old;
+            }
+            return (word_.bits >> (sequence % block_numbers) & 1) != 0 ? Verdict::duplicate
+                                                                       : Verdict::fresh;
+        }
+
+      private:
+        std::uint64_t block_;
+        Word word_;
+    };
 
     struct Outcome {
         std::uint64_t fresh;  ///< of the numbers asked for, those that this call was first to take
@@ -71,6 +88,29 @@ class Window {
             while (seen.tag != 0 && !swap(words_[i], seen, Word{})) {
             }
         }
+    }
+
+    /// Makes every number below `floor` old or a duplicate. Of an unused window.
+    void start_at(std::uint64_t floor) noexcept {
+        const std::uint64_t last = floor / block_numbers;
+        const std::uint64_t first = last > mask_ ? last - mask_ : 0;
+        for (std::uint64_t block = first; block <= last; ++block) {
+            const std::uint64_t below = (std::uint64_t{1} << floor % block_numbers) - 1;
+            words_[block & mask_] = Word{block + 1, block < last ? ~std::uint64_t{0} : below};
+        }
+    }
+
+    /// One more than the highest number that was taken; 0 when none was. While others commit, what
+    /// they take meanwhile may or may not be seen.
+    std::uint64_t end() const noexcept {
+        Word newest;
+        for (std::uint64_t i = 0; i <= mask_; ++i) {
+            const Word word = load(words_[i]);
+            if (word.tag > newest.tag) newest = word;
+        }
+        if (newest.tag == 0) return 0;
+        const auto used = static_cast<std::uint64_t>(64 - __builtin_clzll(newest.bits | 1));
+        return (newest.tag - 1) * block_numbers + (newest.bits == 0 ? 0 : used);
     }
 
   private:

@@ -15,7 +15,13 @@ using engine::store_be;
 inline constexpr std::uint32_t header_bytes = 16;
 inline constexpr std::uint32_t inner_bytes = 4;     ///< kind, flags, length of an inner packet
 inline constexpr std::uint32_t fragment_bytes = 8;  ///< what a fragment's body starts with
+inline constexpr std::uint32_t tag_bytes = 16;      ///< behind the inner packet of a sealed lane
+inline constexpr std::uint32_t announce_bytes = 144;
+/// A sealed packet is padded to at least this, so that Ethernet never pads it and the tag is its
+/// last 16 bytes on every carrier.
+inline constexpr std::uint32_t sealed_bytes_min = 46;
 inline constexpr std::uint32_t body_bytes_max = 65535;
+inline constexpr std::uint16_t control_subspace = 0xffff;
 inline constexpr unsigned fragments_max = 64;  ///< pieces of one inner packet
 
 inline constexpr std::uint16_t ether_type = 0x88b5;  ///< IEEE 802 local experimental 1
@@ -35,6 +41,7 @@ enum class Kind : std::uint8_t {
 };
 
 /// Offsets within the 16-byte header, for writers that patch a template.
+inline constexpr std::uint32_t epoch_at = 1;
 inline constexpr std::uint32_t subspace_at = 2;
 inline constexpr std::uint32_t lane_at = 4;
 inline constexpr std::uint32_t sequence_at = 8;

@@ -2,11 +2,16 @@
 #include <cstdio>
 
 #include "config/config.hh"
+#include "crypto/vault.hh"
 #include "tools/commands.hh"
 
 namespace lanes::tools {
 
 int check(const std::string& file) {
+    if (const auto ready = crypto::initialise(); !ready) {
+        std::fprintf(stderr, "lanes: %s\n", ready.message().c_str());
+        return exit_errors;
+    }
     const config::Loaded loaded = config::load_node(file);
     std::fputs(config::report(loaded).c_str(), stderr);
     if (loaded.unreadable) return exit_unreadable;

@@ -15,4 +15,13 @@ int check(const std::string& file);
 /// Runs a node until it is told to stop.
 int run(const std::string& file);
 
+/// Prints a new private key.
+int key_new();
+
+/// Prints the public key of the private key on standard input.
+int key_public();
+
+/// Prints a new shared secret.
+int key_secret();
+
 }  // namespace lanes::tools

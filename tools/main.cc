@@ -20,14 +20,25 @@ int main(int argc, char** argv) {
 
     std::string file;
     app.add_option("FILE", file, "node file to run");
-    auto* run =
-        app.add_subcommand("run", "Run a node until SIGTERM or SIGINT; SIGHUP re-reads FILE");
+    auto* run = app.add_subcommand("run",
+                                   "Run a node until SIGTERM or SIGINT; SIGHUP re-reads FILE, "
+                                   "SIGUSR1 says how sealed lanes are");
     run->add_option("FILE", file, "node file")->required();
     auto* check = app.add_subcommand(
         "check", "Check a node file and its tables; exits 0 (good), 1 (errors), 2 (cannot read)");
     check->add_option("FILE", file, "node file")->required();
+    auto* key = app.add_subcommand("key", "Make keys: each is one line of text");
+    key->require_subcommand(1);
+    const auto* key_new = key->add_subcommand("new", "Print a new private key: key new > FILE");
+    const auto* key_public =
+        key->add_subcommand("public", "Print the public key of a private key: key public < FILE");
+    const auto* key_secret = key->add_subcommand(
+        "secret", "Print a new secret for both ends of a lane: key secret > FILE");
     CLI11_PARSE(app, argc, argv);
 
+    if (*key_new) return lanes::tools::key_new();
+    if (*key_public) return lanes::tools::key_public();
+    if (*key_secret) return lanes::tools::key_secret();
     if (*check) return lanes::tools::check(file);
     if (file.empty()) {
         std::fputs(app.help().c_str(), stderr);

@@ -3,6 +3,8 @@
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -10,8 +12,9 @@
 #include <cstdio>
 
 #include "config/config.hh"
+#include "crypto/keys.hh"
+#include "crypto/vault.hh"
 #include "drivers/registry.hh"
-#include "engine/clock.hh"
 #include "engine/log.hh"
 #include "lanes/control.hh"
 #include "tools/commands.hh"
@@ -42,7 +45,7 @@ class Signals {
     Signals() {
         ::signal(SIGPIPE, SIG_IGN);
         sigemptyset(&set_);
-        for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, signal);
+        for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&set_, signal);
         ::sigprocmask(SIG_BLOCK, &set_, nullptr);
         fd_ = ::signalfd(-1, &set_, SFD_CLOEXEC | SFD_NONBLOCK);
     }
@@ -66,6 +69,7 @@ class Signals {
     /// From here on SIGTERM and SIGINT end the program at once, by the kernel's hand.
     void let_through() {
         ::signal(SIGHUP, SIG_IGN);
+        ::signal(SIGUSR1, SIG_IGN);
         ::sigprocmask(SIG_UNBLOCK, &set_, nullptr);
     }
 
@@ -86,23 +90,43 @@ bool load(const std::string& file, config::Loaded& loaded) {
     return loaded.good();
 }
 
+/// Keys stay in this process: no core dump, no reading by another process of the same user, no
+/// swap.
+engine::Result<void> keep_secrets() {
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_CORE, &none);
+    ::prctl(PR_SET_DUMPABLE, 0);
+    const auto ready = crypto::initialise();
+    if (!ready) return engine::Error{0, ready.message()};
+    return {};
+}
+
 std::string counted(std::size_t n, const char* what) {
     return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
 }
 
-void describe(Control& control, const std::string& node) {
+void describe(Control& control, const std::string& node, const crypto::KeyPair* keys) {
+    if (keys != nullptr) {
+        log(Severity::info, "node " + node + " has the public key " + to_text(keys->open));
+    }
     for (const auto& slot : control.ports().slots()) {
         if (!slot.port) continue;
         const engine::PortInfo& info = slot.port->info();
         log(Severity::info, "port " + info.name + ": " + info.driver + ", " + info.note);
     }
     std::size_t clear = 0;
+    std::size_t sealed = 0;
     std::string_view example;
     for (const auto& [name, entry] : control.fleet().entries()) {
         const bool tunnel = entry.spec->role == Role::send || entry.spec->role == Role::receive;
+        sealed += entry.spec->keys ? 1 : 0;
         if (!tunnel || entry.spec->cipher != Cipher::none) continue;
         ++clear;
         if (example.empty() || name < example) example = name;
+    }
+    if (sealed != 0) {
+        log(Severity::info,
+            counted(sealed, "lane") + " sealed, by " + std::string(control.backend()));
     }
     if (clear != 0) {
         log(Severity::notice, (clear == 1 ? "lane " + std::string(example) + " is clear"
@@ -133,18 +157,17 @@ void reload(Control& control, const std::string& file) {
 
 /// Returns when told to stop.
 void serve(Control& control, Signals& signals, const std::string& file) {
-    std::uint64_t next_tick_ns = engine::monotonic_ns();
-    constexpr std::uint64_t tick_ns = Control::tick_ms * std::uint64_t{1'000'000};
     for (;;) {
-        const std::uint64_t now = engine::monotonic_ns();
-        if (now >= next_tick_ns) {
-            control.tick();
-            next_tick_ns = now + tick_ns;
-        }
-        const int wait_ms = static_cast<int>((next_tick_ns - now) / 1'000'000) + 1;
-        switch (signals.wait(now >= next_tick_ns ? 0 : wait_ms)) {
+        // Rounded up: a wait of less than a millisecond is none for poll().
+        const std::uint64_t wait_ns = control.tick();
+        switch (signals.wait(static_cast<int>((wait_ns + ns_per_ms - 1) / ns_per_ms))) {
             case SIGHUP:
                 reload(control, file);
+                break;
+            case SIGUSR1:
+                for (const std::string& line : states(control, lanes_shown)) {
+                    log(Severity::info, line);
+                }
                 break;
             case SIGTERM:
             case SIGINT:
@@ -163,10 +186,15 @@ int run(const std::string& file) {
         log(Severity::error, engine::system_error(errno, "signalfd").message);
         return exit_errors;
     }
+    if (auto kept = keep_secrets(); !kept) {
+        log(Severity::error, kept.error().message);
+        return exit_errors;
+    }
     config::Loaded loaded;
     if (!load(file, loaded)) return loaded.unreadable ? exit_unreadable : exit_errors;
     engine::open_log();
     const std::string node = loaded.spec.node;
+    const auto keys = loaded.spec.keys;
     auto control = Control::create(loaded.spec, open_port, Control::Threads::run);
     if (!control) {
         log(Severity::error, control.error().message);
@@ -177,12 +205,14 @@ int run(const std::string& file) {
         return exit_errors;
     }
     ::malloc_trim(0);  // a lane table of a million rows leaves much behind
-    describe(**control, node);
+    describe(**control, node, keys.get());
     serve(**control, signals, file);
     signals.let_through();
     log(Severity::notice, "node " + node + " is stopping");
     const std::vector<std::string> lost = losses(**control);
+    const std::vector<std::string> last = states(**control, lanes_shown);
     (*control)->stop();
+    for (const std::string& line : last) log(Severity::info, line);
     for (const std::string& line : lost) log(Severity::info, line);
     for (const std::string& line : summary(**control, lanes_shown)) log(Severity::info, line);
     return exit_good;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 namespace lanes::tools {
 namespace {
@@ -63,6 +64,44 @@ std::vector<std::string> summary(const Control& control, std::size_t lanes_shown
     lines.push_back("frames: received " + number(totals.received) + ", made " +
                     number(totals.made) + ", sent " + number(totals.sent) + ", absorbed " +
                     number(totals.absorbed) + ", dropped " + number(totals.dropped()));
+    return lines;
+}
+
+std::vector<std::string> states(const Control& control, std::size_t lanes_shown) {
+    struct Row {
+        bool up;
+        std::string_view name;
+        Role role;
+        Keeper::Status status;
+    };
+    std::vector<Row> rows;
+    for (const auto& [name, entry] : control.fleet().entries()) {
+        const auto status = control.keeper().status(*entry.lane);
+        if (!status) continue;
+        rows.push_back({status->health.state == LaneState::up, name, entry.spec->role, *status});
+    }
+    std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+        return std::pair(a.up, a.name) < std::pair(b.up, b.name);
+    });
+    std::vector<std::string> lines;
+    for (const Row& row : rows) {
+        if (lines.size() == lanes_shown) {
+            lines.push_back("and " + number(rows.size() - lanes_shown) + " more sealed lanes");
+            break;
+        }
+        const Keeper::Status& status = row.status;
+        std::string line = "lane " + std::string(row.name) + " is ";
+        line += name_of(status.health.state);
+        if (!status.health.cause.empty()) line += ": " + status.health.cause;
+        if (status.has_session) {
+            line += "; epoch " + number(status.epoch) + " for " + span_text(status.session_age_ns);
+        }
+        if (row.role == Role::receive) {
+            line += "; lost on the way " + number(status.lost) + ", delay varies by " +
+                    number(status.delay_variation_ns / 1000) + " us";
+        }
+        lines.push_back(std::move(line));
+    }
     return lines;
 }
 

@@ -12,6 +12,10 @@ namespace lanes::tools {
 /// reason with its remedy, and the sum.
 std::vector<std::string> summary(const Control& control, std::size_t lanes_shown);
 
+/// One line per sealed lane (at most `lanes_shown`, those that are not up first): its state and
+/// why, the age of its session, what was lost on the way and how even the way is.
+std::vector<std::string> states(const Control& control, std::size_t lanes_shown);
+
 /// The lines for ports: what each one lost before the engine could see it. Asked while ports are
 /// open.
 std::vector<std::string> losses(Control& control);

@@ -1,43 +1,13 @@
 // The door: files that are there and files that are not, all errors in one run, and the report.
 #include "config/config.hh"
 
-#include <unistd.h>
-
 #include <catch2/catch.hpp>
-#include <filesystem>
-#include <fstream>
 
 #include "config/port_keys.hh"
 #include "tests/config/support.hh"
 
 using namespace lanes;
 using namespace lanes::config::test;
-
-namespace {
-
-/// A folder of its own that goes with the test.
-class Folder {
-  public:
-    Folder()
-        : path_(std::filesystem::temp_directory_path() /
-                ("lanes-config-" + std::to_string(::getpid()))) {
-        std::filesystem::create_directories(path_);
-    }
-    ~Folder() { std::filesystem::remove_all(path_); }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-
-    std::string write(const std::string& name, const std::string& text) const {
-        std::ofstream(path_ / name) << text;
-        return (path_ / name).string();
-    }
-    std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-
-  private:
-    std::filesystem::path path_;
-};
-
-}  // namespace
 
 TEST_CASE("A node file and its table are loaded from their folder") {
     const Folder folder;
@@ -99,8 +69,8 @@ TEST_CASE("All errors of a run come at once and in order of place") {
             {"5:17: error: ", "did you mean `af_packet`?"},
             {"9:11: error: ", "did you mean `lan`?"},
             {"10:27: error: ", "add the UDP port"},
-            {"11:13: error: ", "clear lanes only"},
-            {"12:5: error: ", "has no `cipher`"},
+            {"11:13: error: ", "lane `out` is sealed and has no key"},
+            {"12:5: error: ", "lane `out` is sealed, as every lane is"},
             {"12:11: error: ", "is already taken at node.yaml:7:11"},
             {"13:9: error: ", "is already lane `out`'s at node.yaml:8:9"},
             {"15:11: error: ", "expected a map for `over`"},

@@ -98,13 +98,6 @@ TEST_CASE("Errors of keys that a lane's role does not take") {
 TEST_CASE("Errors of a lane's values") {
     const std::string head = "  - {name: a, id: 1, send: lan, over: {port: wan, to: 192.0.2.2:1}";
     expect_all({
-        {head + "}\n",
-         {{"10:5: error: ", "this version carries clear lanes only; write `cipher: none`"}}},
-        {head + ", cipher: aes-256-gcm}\n",
-         {{"10:77: error: ", "found `cipher: aes-256-gcm` in lane `a`; expected `none`"}}},
-        {head + ", cipher: chacha20-poly1305}\n",
-         {{"10:77: error: ", "to send without encryption"}}},
-        {head + ", cipher: non}\n", {{"10:77: error: ", "did you mean `none`?"}}},
         {head + ", cipher: ~}\n", {{"10:69: error: ", "found nothing"}}},
         {sending("bundle: on"), {{"10:23: error: ", "write true"}}},
         {sending("mtu: 255"), {{"10:20: error: ", "the least is 256"}}},

@@ -197,5 +197,10 @@ TEST_CASE("The top of a node file is read as written") {
     CHECK(loaded.spec.cores == std::vector<unsigned>{3, 1023});
     CHECK(loaded.spec.poll == engine::PollMode::sleep);
     CHECK(loaded.spec.state == "/var/lib/lanes");
+    CHECK(loaded.spec.backend == "auto");
+    CHECK_FALSE(loaded.spec.keys);
+    loaded = parse("node: n\nstate: ./s\ncrypto: {backend: libsodium}\n" + ports);
+    CHECK(loaded.spec.state == "s");
+    CHECK(loaded.spec.backend == "libsodium");
     CHECK(parse("node: n\nworkers: 64\n" + ports).spec.cores.size() == 64);
 }

@@ -1,8 +1,12 @@
 // See support.hh.
 #include "tests/config/support.hh"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <fstream>
 
 namespace lanes::config::test {
 
@@ -17,7 +21,26 @@ const std::string_view node_head =
     "  cap: {driver: pcap, read: a.pcap}\n"
     "lanes:\n";
 
-Loaded parse(std::string_view text, const Tables& tables, std::size_t piece_len) {
+Folder::Folder() {
+    static int made = 0;
+    path_ = std::filesystem::temp_directory_path() /
+            ("lanes-config-" + std::to_string(::getpid()) + "-" + std::to_string(++made));
+    std::filesystem::create_directories(path_);
+}
+
+Folder::~Folder() {
+    std::filesystem::remove_all(path_);
+}
+
+std::string Folder::write(const std::string& name, const std::string& text, unsigned mode) const {
+    const std::string path = *this / name;
+    std::ofstream(path) << text;
+    REQUIRE(::chmod(path.c_str(), mode) == 0);
+    return path;
+}
+
+Loaded parse(std::string_view text, const Tables& tables, std::size_t piece_len,
+             const std::string& name) {
     const auto reader = [&](const std::string& path) -> engine::Result<TablePieces> {
         const auto table = tables.find(path);
         if (table == tables.end()) return engine::Error{2, path + ": No such file or directory"};
@@ -31,7 +54,7 @@ Loaded parse(std::string_view text, const Tables& tables, std::size_t piece_len)
             return len;
         });
     };
-    return parse_node(text, "node.yaml", reader);
+    return parse_node(text, name, reader);
 }
 
 void expect(const Loaded& loaded, const std::vector<Want>& wants, std::string_view file) {

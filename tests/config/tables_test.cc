@@ -141,7 +141,7 @@ TEST_CASE("A row's errors are those of a YAML lane, at the cells") {
         {head + "a,0,lam,wan,aes-256-gcm\n",
          {{"2:3: error: ", "the least is 1"},
           {"2:5: error: ", "did you mean `lan`?"},
-          {"2:13: error: ", "this version carries clear lanes only"}}},
+          {"2:13: error: ", "lane `a` is sealed and has no key"}}},
         {head + "a,1,,wan,none\n", {{"2:1: error: ", "lane `a` does nothing"}}},
         {head + ",1,lan,wan,none\n", {{"2:1: error: ", "has no `name`"}}},
         {head + "a,1,lan,,none\n", {{"2:1: error: ", "has no `over`"}}},
@@ -153,13 +153,13 @@ TEST_CASE("A row's errors are those of a YAML lane, at the cells") {
     });
 }
 
-TEST_CASE("A cell takes 1024 bytes and not one more") {
+TEST_CASE("A cell takes 4096 bytes and not one more") {
     const auto with_device = [](std::size_t len) {
         return head + "a,1," + std::string(len, 'x') + ",wan,none\n";
     };
-    expect(load(with_device(1024)), {{"2:5: error: ", "names port"}}, "t.csv");
-    expect(load(with_device(1025)), {{"2:5: error: ", "1025 bytes"}}, "t.csv");
-    expect(load(with_device(100'000)), {{"2:5: error: ", "longer than 1024 bytes"}}, "t.csv");
+    expect(load(with_device(4096)), {{"2:5: error: ", "names port"}}, "t.csv");
+    expect(load(with_device(4097)), {{"2:5: error: ", "4097 bytes"}}, "t.csv");
+    expect(load(with_device(100'000)), {{"2:5: error: ", "longer than 4096 bytes"}}, "t.csv");
 }
 
 TEST_CASE("A table takes 64 columns and not one more") {

@@ -18,6 +18,29 @@ TEST_CASE("What is shown cannot harm a terminal and is not long") {
     CHECK(shown(std::string(1000, 'a')).size() < 80);
 }
 
+TEST_CASE("A text with a key in it is not shown") {
+    const std::string key = "h7lAzx+/0123456789ABCDEFGHIJKLMNOPQRSTUVWXY=";
+    REQUIRE(key.size() == 44);
+    CHECK(shown(key) == "(a key, not shown)");
+    CHECK(shown("secret:" + key + " ") == "(a key, not shown)");
+    CHECK(shown(std::string(100, '\n') + key) == "(a key, not shown)");
+    CHECK(shown(key.substr(0, 42) + "=").starts_with("`h7l"));
+}
+
+TEST_CASE("A key is told from the name of a file") {
+    const std::string key = "h7lAzx+/0123456789ABCDEFGHIJKLMNOPQRSTUVWXY=";
+    CHECK(looks_like_key(key));
+    CHECK(looks_like_key(key + "\n"));
+    CHECK(looks_like_key(key.substr(0, 43)));
+    CHECK(looks_like_key(key.substr(0, 40)));
+    CHECK(looks_like_key("h7lAzx-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXY"));
+    CHECK(looks_like_key("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"));
+    CHECK_FALSE(looks_like_key(""));
+    CHECK_FALSE(looks_like_key("texas.key"));
+    CHECK_FALSE(looks_like_key("/etc/lanes/keys/texas-to-oslo/shared-secret-of-2026"));
+    CHECK_FALSE(looks_like_key("./h7lAzx-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXY"));
+}
+
 TEST_CASE("The nearest word is suggested only when it is near") {
     static constexpr std::array words = {"address"sv, "device"sv, "driver"sv, "mtu"sv};
     CHECK(nearest("adress", words) == "address");

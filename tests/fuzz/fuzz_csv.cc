@@ -20,6 +20,8 @@ ports:
   wan: {driver: af_packet, device: eth1}
   far: {driver: udp, address: 192.0.2.1}
 tables: [table.csv]
+keys: {private: node.key}
+state: state
 )";
 
 config::Loaded load(const std::string& table, std::size_t piece_len) {
@@ -34,7 +36,8 @@ config::Loaded load(const std::string& table, std::size_t piece_len) {
                 return len;
             });
     };
-    return config::parse_node(node_text, "node.yaml", reader);
+    static const config::KeyFiles files = fuzz::key_files();
+    return config::parse_node(node_text, "node.yaml", reader, files);
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto no_tables = [](const std::string&) -> engine::Result<config::TablePieces> {
         return engine::Error{0, "no tables here"};
     };
-    const config::Loaded loaded = config::parse_node(text, "node.yaml", no_tables);
+    static const config::KeyFiles files = fuzz::key_files();
+    const config::Loaded loaded = config::parse_node(text, "node.yaml", no_tables, files);
     fuzz::check_promises(loaded, "node.yaml", text);
     return 0;
 }

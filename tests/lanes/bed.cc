@@ -143,8 +143,13 @@ std::vector<Bytes> Far::collect() {
     return got;
 }
 
-Node::Node(unsigned workers, Control::Threads threads) : workers_(workers) {
-    auto made = Control::create(spec(), opener(knobs), threads);
+Node::Node(unsigned workers, Control::Threads threads) : Node(workers, threads, nullptr) {}
+
+Node::Node(unsigned workers, Control::Threads threads, std::unique_ptr<StateStore> store,
+           std::string backend)
+    : workers_(workers), backend_(std::move(backend)) {
+    auto made = Control::create(spec(), opener(knobs), threads,
+                                {clock, crypto::system_random(), std::move(store)});
     REQUIRE(made);
     control = std::move(*made);
 }
@@ -154,6 +159,7 @@ NodeSpec Node::spec() const {
     spec.node = "bed";
     // Core 0 for all: there may be only one, and the tests do not measure.
     spec.cores.assign(workers_, 0);
+    spec.backend = backend_;
     return spec;
 }
 
@@ -168,6 +174,17 @@ void Node::run() {
         received = 0;
         for (auto& worker : control->workers()) received += worker->round();
     }
+}
+
+void Node::pass(std::uint64_t ns) {
+    const std::uint64_t end = clock.moment.boot_ns + ns;
+    for (;;) {
+        const std::uint64_t wait = std::max(control->tick(), ns_per_ms);
+        run();
+        if (clock.moment.boot_ns + wait >= end) break;
+        clock.advance(wait);
+    }
+    clock.advance(end - clock.moment.boot_ns);
 }
 
 PathSpec over(PortIndex port) {

@@ -54,16 +54,32 @@ class Far {
     engine::WorkerCounters counters_;
 };
 
-/// A node of one worker; the test turns the crank.
+/// A clock that goes when it is told to.
+class HandClock final : public Clock {
+  public:
+    Moment now() noexcept override { return moment; }
+    void advance(std::uint64_t ns) noexcept {
+        moment.boot_ns += ns;
+        moment.unix_ns += ns;
+    }
+
+    Moment moment{1000 * ns_per_second, 1'763'000'000 * ns_per_second};
+};
+
+/// A node of one worker; the test turns the crank and winds the clock.
 class Node {
   public:
     explicit Node(unsigned workers = 1, Control::Threads threads = Control::Threads::none);
+    Node(unsigned workers, Control::Threads threads, std::unique_ptr<StateStore> store,
+         std::string backend = "auto");
     /// An empty spec with this node's fixed settings.
     NodeSpec spec() const;
     /// apply() that must succeed.
     Fleet::Tally apply(NodeSpec next);
     /// Rounds until nothing is received any more.
     void run();
+    /// Lets `ns` pass, a tick of Control and a run() at a time.
+    void pass(std::uint64_t ns);
     std::uint64_t drops(engine::Drop reason) const {
         return control->totals().drops[static_cast<std::size_t>(reason)];
     }
@@ -72,10 +88,12 @@ class Node {
     }
 
     Knobs knobs;
+    HandClock clock;
     std::unique_ptr<Control> control;
 
   private:
     unsigned workers_;
+    std::string backend_ = "auto";
 };
 
 PathSpec over(PortIndex port);  ///< receive

@@ -152,7 +152,7 @@ TEST_CASE("lane packets that have no lane here") {
 TEST_CASE("packets that the window refuses") {
     Bed bed;
     bed.expect_packet(lane_packet(1, 1, good_inner, 64), Drop::bad_subspace);
-    bed.expect_packet(lane_packet(1, 1, good_inner, 0xffff), Drop::bad_subspace);
+    bed.expect_packet(lane_packet(1, 1, good_inner, 0xfffe), Drop::bad_subspace);
     const Bytes packet = lane_packet(1, 640, good_inner, 63);
     REQUIRE(bed.wan.send(carry_ethernet(packet, near_mac)));
     bed.node.run();
@@ -290,12 +290,12 @@ TEST_CASE("a fragment whose companion never comes is dropped by the clock") {
         bed.next(inner_packet(6, fragment_body(9, 0, 3, 16, Bytes(16)))), near_mac)));
     bed.node.run();
     CHECK(bed.node.control->totals().balanced());
-    bed.node.control->tick();
+    bed.node.pass(Control::tick_ns);
     CHECK(bed.node.drops(Drop::reassembly_timeout) == 0);
     const std::uint64_t start = engine::monotonic_ns();
     while (engine::monotonic_ns() - start <= Reassembly::timeout_ns + 5'000'000) {
     }
-    bed.node.control->tick();
+    bed.node.pass(Control::tick_ns);
     CHECK(bed.node.drops(Drop::reassembly_timeout) == 1);
     CHECK(bed.node.control->totals().balanced());
 }
@@ -321,7 +321,7 @@ TEST_CASE("frames that no lane takes, and a next hop that nobody knows") {
     frame[13] = std::byte{2};
     bed.expect(bed.lan, frame, Drop::no_lane);
     bed.node.knobs.neighbours[*engine::parse_ip("192.0.2.1")] = bed.wan.mac();
-    bed.node.control->tick();
+    bed.node.pass(Control::tick_ns);
     REQUIRE(bed.lan.send(ethernet_frame(60, 1)));
     bed.node.run();
     const auto got = bed.wan.collect();
@@ -329,7 +329,7 @@ TEST_CASE("frames that no lane takes, and a next hop that nobody knows") {
     CHECK(std::memcmp(got[0].data(), bed.wan.mac().bytes.data(), 6) == 0);
     // What was known stays in use when nobody answers any more.
     bed.node.knobs.neighbours.clear();
-    for (unsigned i = 0; i < 30; ++i) bed.node.control->tick();
+    bed.node.pass(30 * Control::tick_ns);
     REQUIRE(bed.lan.send(ethernet_frame(60, 1)));
     bed.node.run();
     CHECK(bed.wan.collect().size() == 1);
@@ -441,18 +441,19 @@ TEST_CASE("frames whose egress port is closed are refused by name, on every way"
     frame.data = bytes.data();
     frame.len = static_cast<std::uint32_t>(bytes.size());
     engine::Frame* frames[] = {&frame};
-    const LanePacket packet{&frame, bytes.data(), frame.len, 0, 5};
-    send_run(worker, nullptr, lane, *plan, frames);
+    const LanePacket packet{&frame, bytes.data(), frame.len, wire::Type::data, 0, 0, 5};
+    Workshop workshop;
+    send_run(worker, workshop, nullptr, lane, *plan, frames);
     CHECK(refused() == 2);  // on both paths
     plan->bundle = true;
     engine::Frame* two[] = {&frame, &frame};
-    send_run(worker, nullptr, lane, *plan, two);
+    send_run(worker, workshop, nullptr, lane, *plan, two);
     CHECK(refused() == 4);  // one bundle on both
     plan->packet_max = 40 + 28;
     Bytes with_headroom(200);
     frame.data = with_headroom.data() + 100;
     frame.headroom = 100;
-    send_run(worker, nullptr, lane, *plan, frames);
+    send_run(worker, workshop, nullptr, lane, *plan, frames);
     CHECK(refused() == 4 + 2 * 3);  // 4 + 80 bytes in pieces of 40
     plan->packet_max = 1000;
     relay_run(worker, nullptr, lane, *plan, {&packet, 1});
@@ -461,7 +462,7 @@ TEST_CASE("frames whose egress port is closed are refused by name, on every way"
     CHECK(refused() == 13);
     auto reassembly = Reassembly::create();
     REQUIRE(reassembly);
-    receive_run(worker, nullptr, lane, *plan, {&packet, 1}, **reassembly);
+    receive_run(worker, workshop, nullptr, lane, *plan, {&packet, 1}, **reassembly);
     CHECK(refused() == 14);
     CHECK(counters.sent.get() == 0);
     // received = what was given: 1 + 2 + 1 + 1 + 1 + 1

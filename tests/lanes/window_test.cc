@@ -167,6 +167,85 @@ TEST_CASE("a restarted window takes what was old, and only once") {
     REQUIRE(bed.take(top) == Verdict::fresh);
 }
 
+TEST_CASE("a window that starts at a floor takes nothing below it, and all above it once") {
+    const std::uint64_t floor = GENERATE(values<std::uint64_t>(
+        {0, 1, 63, 64, 65, 127, 128, sure - 1, sure, span - 1, span, span + 1, 5 * span + 17,
+         std::uint64_t{1} << 37, (std::uint64_t{1} << 60) - 1, top - span}));
+    Bed bed;
+    bed.window.start_at(floor);
+    REQUIRE(bed.window.end() == floor);
+    const std::uint64_t depth = std::min(floor, 3 * span);
+    for (std::uint64_t back = 1; back <= depth; ++back) {
+        REQUIRE(bed.window.check(floor - back) != Verdict::fresh);
+        REQUIRE(bed.take(floor - back) != Verdict::fresh);
+    }
+    if (floor > 0) REQUIRE(bed.take(0) != Verdict::fresh);
+    REQUIRE(bed.window.end() == floor);
+    for (std::uint64_t ahead = 0; ahead < span; ++ahead) {
+        REQUIRE(bed.take(floor + ahead) == Verdict::fresh);
+        REQUIRE(bed.take(floor + ahead) == Verdict::duplicate);
+        REQUIRE(bed.window.end() == floor + ahead + 1);
+    }
+    if (floor > 0) REQUIRE(bed.take(floor - 1) != Verdict::fresh);
+}
+
+TEST_CASE("a window's end is one beyond the highest number taken, in whatever order they came") {
+    struct Row {
+        std::vector<std::uint64_t> taken;
+        std::uint64_t end;
+    };
+    const Row rows[] = {
+        {{}, 0},
+        {{0}, 1},
+        {{63}, 64},
+        {{64}, 65},
+        {{5, 3, 4}, 6},
+        {{span - 1, 0}, span},
+        {{span, 1}, span + 1},
+        {{1, span}, span + 1},
+        {{10 * span + 5, 10 * span - 60}, 10 * span + 6},
+        {{top - 1}, top},
+    };
+    for (const Row& row : rows) {
+        Bed bed;
+        for (const std::uint64_t sequence : row.taken) bed.take(sequence);
+        CHECK(bed.window.end() == row.end);
+    }
+    Bed bed;
+    bed.take(1000);
+    bed.window.restart();
+    CHECK(bed.window.end() == 0);
+}
+
+TEST_CASE("a window that starts at the end of another one takes nothing that the other has taken") {
+    const auto seed = GENERATE(1u, 2u, 3u, 4u);
+    INFO("seed " << seed);
+    std::mt19937_64 random(seed);
+    for (unsigned round = 0; round < 200; ++round) {
+        Bed before, after;
+        const std::uint64_t base = random() >> (4 + random() % 60);
+        std::vector<std::uint64_t> taken;
+        for (unsigned i = 0; i < 50; ++i) {
+            const std::uint64_t sequence = base + random() % (2 * span);
+            if (before.take(sequence) == Verdict::fresh) taken.push_back(sequence);
+        }
+        after.window.start_at(before.window.end());
+        for (const std::uint64_t sequence : taken) REQUIRE(after.take(sequence) != Verdict::fresh);
+        REQUIRE(after.take(before.window.end()) == Verdict::fresh);
+    }
+}
+
+TEST_CASE("the smallest window, one word, starts at a floor too") {
+    for (const std::uint64_t floor : {0u, 1u, 63u, 64u, 100u}) {
+        alignas(16) Window::Word word;
+        Window window(&word, 1);
+        window.start_at(floor);
+        CHECK(window.end() == floor);
+        if (floor > 0) CHECK(window.check(floor - 1) != Verdict::fresh);
+        CHECK(window.check(floor) == Verdict::fresh);
+    }
+}
+
 TEST_CASE("the smallest window, one word, works too") {
     alignas(16) Window::Word word;
     Window window(&word, 1);

@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """The demo behind tools/demo. Shows and measures, in this order:
 
-  a pair of lanes    texas lane0 --[ eth1 ===== eth1 ]-- lane0 oslo      ping, idle CPU, iperf3
-  one lane, one way  sender lane0 --[ eth1 ==> left | diode | right ==> eth1 ]-- lane0 receiver
+  a sealed pair      texas lane0 --[ eth1 ===== eth1 ]-- lane0 oslo      ping, idle CPU, iperf3
+  sealed, one way    sender lane0 --[ eth1 ==> left | diode | right ==> eth1 ]-- lane0 receiver
                      UDP by iperf 2; nothing leaves the receiver
-  the engine alone   clocks per packet on memory ports (lanes-bench)
+                     (keys of both are made here, as an operator makes them)
+  the engine alone   clocks per packet on memory ports (lanes-bench), clear and sealed, and what
+                     the cipher alone takes of them
   a million lanes    from a CSV table: time to load, memory, look-up
   dpdk-testpmd       forwarding on veth beside it (tools/compare-testpmd)
 
@@ -28,6 +30,7 @@ os.environ.setdefault("BLAST_BIN", str(ROOT / "build" / "bench" / "blast"))
 BENCH = os.environ.get("BENCH_BIN", str(ROOT / "build" / "bench" / "lanes-bench"))
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 import lab  # noqa: E402
+import sealed_lab  # noqa: E402
 
 LANE_COUNT = 1_000_000
 IPERF_SECONDS = 5
@@ -61,12 +64,28 @@ class Results:
                 print(rule)
 
 
-def sample(name):
-    return (HERE / f"{name}.yaml").read_text()
+def sample(name, keys):
+    """A node file of this folder; what stands for a public key becomes that key."""
+    text = (HERE / f"{name}.yaml").read_text()
+    for owner, key in keys.items():
+        text = text.replace(f"{owner.upper()}-PUBLIC-KEY", f'"{key}"')
+    return text
+
+
+def make_keys(world, *names):
+    """As an operator does: a private key for each node, in a file of its own, and what it tells the
+    other."""
+    return {name: sealed_lab.new_key(world, name) for name in names}
 
 
 def step(title):
     print(f"-- {title}", flush=True)
+
+
+def sealed_by(node):
+    """What a node says of its sealed lanes, all of which are up."""
+    count, backend = re.search(r"(\d+) lanes? sealed, by (\S+)", node.log()).groups()
+    return f"{count} up, by {backend}"
 
 
 def idle_percent(nodes, seconds=10.0):
@@ -76,9 +95,13 @@ def idle_percent(nodes, seconds=10.0):
 
 
 def pair(world, results):
-    step("two hosts, a pair of lanes: texas.yaml and oslo.yaml")
+    step("two hosts, a pair of sealed lanes: texas.yaml and oslo.yaml")
     texas, oslo = lab.two_hosts(world, ipv6=True)
-    nodes = [texas.node(sample("texas")), oslo.node(sample("oslo"))]
+    keys = make_keys(world, "texas", "oslo")
+    nodes = [texas.node(sample("texas", keys)), oslo.node(sample("oslo", keys))]
+    for node in nodes:
+        node.wait_for("-in is up")
+        results.add(f"sealed lanes of {node.name}", sealed_by(node), "2, up")
     texas.reaches("10.8.0.2")
     for host, address in ((texas, "10.8.0.2"), (oslo, "10.8.0.1"), (texas, "fd08::2"),
                           (oslo, "fd08::1")):
@@ -101,13 +124,16 @@ def pair(world, results):
 
 
 def one_way(world, results):
-    step("one lane, one way: sender.yaml, diode.yaml, receiver.yaml")
+    step("one sealed lane, one way: sender.yaml, diode.yaml, receiver.yaml")
     sender, diode, receiver = (world.host(name) for name in ("sender", "diode", "receiver"))
     world.cable(sender, "eth1", diode, "left", [["192.0.2.1/24"], []])
     world.cable(diode, "right", receiver, "eth1", [[], ["192.0.2.2/24"]])
     receiver.run("ip", "link", "set", "eth1", "address", "02:00:00:00:00:02")
-    nodes = [diode.node(sample("diode")), receiver.node(sample("receiver")),
-             sender.node(sample("sender"))]
+    keys = make_keys(world, "sender", "receiver")
+    nodes = [diode.node(sample("diode", keys)), receiver.node(sample("receiver", keys)),
+             sender.node(sample("sender", keys))]
+    nodes[1].wait_for("lane one-way is up")
+    sealed_lab.wait_until_sending(nodes[2], "one-way")
     # Nobody answers ARP inside the lane either.
     sender.run("ip", "neigh", "replace", "10.9.0.2", "lladdr", receiver.mac("lane0"), "dev",
                "lane0")
@@ -132,17 +158,31 @@ def one_way(world, results):
         node.stop()
 
 
+def bench(*options):
+    """Runs lanes-bench; returns what it measured and, of a sealed path, the cipher alone."""
+    out = lab.command(BENCH, "pipeline", *options)
+    clocks, nanoseconds, rate, mad, lost = re.search(
+        r"([\d.]+) clocks/packet\s+([\d.]+) ns/packet\s+([\d.]+) Mpps\s+"
+        r"MAD ([\d.]+) %\s+lost (\d+)", out).groups()
+    lab.equal(lost, "0", f"packets lost in the bench {' '.join(options)}")
+    alone = re.search(r"by (\S+) alone\s+([\d.]+) clocks/packet, ratio ([\d.]+)", out)
+    return f"{clocks} clocks, {nanoseconds} ns, {rate} Mpps (MAD {mad} %)", clocks, alone
+
+
 def engine(results):
-    step("the engine alone: one worker, memory ports, 64-byte frames")
+    step("the engine alone: one worker, memory ports")
     for path, what, goal in (("clear", "send: match to Ethernet, IPv4, UDP, lane", "<= 60 clocks"),
-                             ("open", "receive: carrier and lane to frame", ""),
+                             ("receive", "receive: carrier and lane to frame", ""),
                              ("patch", "patch: port to port", "")):
-        out = lab.command(BENCH, "pipeline", "--path", path)
-        clocks, nanoseconds, rate, mad, lost = re.search(
-            r"([\d.]+) clocks/packet\s+([\d.]+) ns/packet\s+([\d.]+) Mpps\s+"
-            r"MAD ([\d.]+) %\s+lost (\d+)", out).groups()
-        lab.equal(lost, "0", f"packets lost in the bench `{path}`")
-        results.add(what, f"{clocks} clocks, {nanoseconds} ns, {rate} Mpps (MAD {mad} %)", goal)
+        results.add(f"{what}, 64 B", bench("--path", path)[0], goal)
+    for suite, text in (("aes-256-gcm", "AES-256-GCM"),
+                        ("chacha20-poly1305", "ChaCha20-Poly1305")):
+        for path in ("seal", "open"):
+            for size in ("64", "1420"):
+                _, clocks, alone = bench("--path", path, "--suite", suite, "--size", size)
+                backend, bare, ratio = alone.groups()
+                results.add(f"{path}, {text}, {size} B",
+                            f"{clocks} clocks, {backend} alone {bare}: {ratio} times")
 
 
 def million(world, results):
