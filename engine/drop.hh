@@ -36,16 +36,17 @@ namespace lanes::engine {
     X(tx_refused, "the kernel refused the frame: check link, mtu and address of the port")         \
     X(tx_too_big, "frame longer than the egress port takes: raise its mtu, lower the lane's")      \
     X(rx_truncated, "frame longer than the port's receive buffers: raise the port's mtu")          \
-    X(kind_mismatch, "frame is not of the egress port's kind: check `send`, `receive`, `patch`")    \
+    X(kind_mismatch, "frame is not of the egress port's kind: check `send`, `receive`, `patch`")   \
     X(no_key, "the sending lane has no keys at the moment: its log line says why")                 \
     X(exhausted, "a key has sealed all it may and the next is not there: lower `rekey`")           \
     X(cipher_failed, "the cipher library refused a packet: try another `crypto: {backend: ...}`")  \
-    X(no_session, "sealed with keys not announced here, or expired: is an announcement on its way?") \
+    X(no_session, "sealed with keys not announced here, or expired: do announcements arrive?")     \
     X(bad_tag, "does not authenticate: corrupted on the way, or forged")                           \
-    X(control_full, "more for Control than it can take: a flood of announcements, or too many lanes") \
-    X(stale, "announcement older than one accepted: a replay, or the sender's clock was set back") \
+    X(control_full, "more announcements than Control can take: a flood, or too many lanes")        \
+    X(stale, "announcement older than one accepted: a replay, or the sender's clock went back")    \
     X(bad_mac, "announcement for another receiver, or forged: check `receiver` and `secret`")      \
-    X(rate_limited, "more announcements than 10 a second: a flood; a `secret` keeps strangers out") \
+    X(rate_limited,                                                                                \
+      "more announcements than 10 a second: a flood; a `secret` keeps strangers out")              \
     X(bad_auth, "announcement does not authenticate: check `sender`, `receiver` and `secret`")     \
     X(clock, "announcement from another time: set the clocks of both ends")                        \
     X(wrong_terms, "announcement of another cipher: make `cipher` the same on both ends")
