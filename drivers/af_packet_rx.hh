@@ -2,9 +2,9 @@
 // put them, in the slots of a ring, until they are released: no copy.
 //
 // Why TPACKET_V2 and not V3. V3 packs frames into blocks and hands a block over when it is full or
-// when its timer (1 ms at the least) runs out, so that a lone ping waits on every hop; V2 hands over
-// each frame at once. Measured, ping forwarded both ways between two veth pairs: V2 0.021 ms, V3
-// 1.3 ms (blocks of 128 KiB) and 1.8 ms (of 4 KiB). What V2 lacks are frames longer than a slot;
+// when its timer (1 ms at the least) runs out, so that a lone ping waits on every hop; V2 hands
+// over each frame at once. Measured, ping forwarded both ways between two veth pairs: V2 0.021 ms,
+// V3 1.3 ms (blocks of 128 KiB) and 1.8 ms (of 4 KiB). What V2 lacks are frames longer than a slot;
 // those come through the socket's own queue (PACKET_COPY_THRESH): super-frames, and nothing else.
 //
 // Called by the worker, but for lost(), which is Control's.

@@ -19,7 +19,9 @@ constexpr std::array drivers = {
 
 }  // namespace
 
-std::span<const Driver> all_drivers() noexcept { return drivers; }
+std::span<const Driver> all_drivers() noexcept {
+    return drivers;
+}
 
 const Driver* find_driver(std::string_view name) noexcept {
     for (const Driver& driver : drivers) {

@@ -105,7 +105,8 @@ void LinkMeter::heard(unsigned place, const HeardHeartbeat& heartbeat, std::uint
         if (!count.based) {
             count.based = true;
             count.base_sent = heartbeat.sent;
-            count.base_accepted = heartbeat.accepted;
+            // What came meanwhile may be missing in `sent`: the base errs to the side of no loss.
+            count.base_accepted = heartbeat.accepted - heartbeat.meanwhile;
         }
         count.sent = heartbeat.sent;
         count.accepted = heartbeat.accepted;

@@ -21,6 +21,8 @@ struct HeardHeartbeat {
     std::uint64_t sent = 0;      ///< sum of the next sequence numbers of all its subspaces
     std::uint64_t accepted = 0;  ///< packets that this node had accepted, of the same session
     std::uint8_t epoch = 0;      ///< clear lanes: 0
+    /// Of `accepted`, those that other workers accepted while `sent` was being worked out.
+    std::uint64_t meanwhile = 0;
 };
 
 struct Note {

@@ -22,7 +22,7 @@ class Outbox final : public engine::RxQueue {
     static constexpr std::uint32_t packet_bytes_max =
         wire::header_bytes + wire::inner_bytes + heartbeat_bytes_max + wire::tag_bytes;
     static_assert(packet_bytes_max >= wire::announce_bytes);
-    static constexpr std::uint64_t slots = 4096;
+    static constexpr std::uint64_t slots = 1024;
 
     static engine::Result<std::unique_ptr<Outbox>> create();
     ~Outbox() override;

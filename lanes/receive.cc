@@ -331,8 +331,10 @@ class Receiver {
         if (!wire::all_zero(inner + used, len - used)) return drop(Drop::bad_padding);
         Note* note = new_note(Note::Kind::heartbeat);
         if (note == nullptr) return;
-        note->heartbeat = {heartbeat.now_ns, sent_by(heartbeat, session), accepted_in(session),
-                           packet.epoch};
+        const std::uint64_t before = accepted_in(session);
+        const std::uint64_t sent = sent_by(heartbeat, session);
+        const std::uint64_t accepted = accepted_in(session);
+        note->heartbeat = {heartbeat.now_ns, sent, accepted, packet.epoch, accepted - before};
         workshop_.notes.push();
         worker_.counters.absorbed.add(1);
     }

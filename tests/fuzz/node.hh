@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "crypto/vault.hh"
 #include "drivers/open.hh"
 #include "engine/check.hh"
 #include "lanes/control.hh"
@@ -22,8 +23,11 @@ class Node {
     static constexpr PortIndex wan = 1;
     static constexpr PortIndex out = 2;
     static constexpr std::uint32_t receiving = 1, relayed = 2, sending = 3;
+    /// Sealed under secret(); opened in place, and into room of another memory.
+    static constexpr std::uint32_t sealed_in_place = 4, sealed_to_room = 5;
 
     Node() {
+        LANES_CHECK(bool(crypto::initialise()));
         NodeSpec spec;
         spec.node = "fuzz";
         spec.cores = {0};
@@ -42,12 +46,16 @@ class Node {
         patch.match->has_destination = true;
         patch.match->destination = *engine::parse_prefix("2001:db8::/32");
         spec.lanes.push_back(std::move(patch));
-        auto made = Control::create(
-            spec,
-            [](const engine::PortSpec& port, unsigned queues) {
-                return drivers::open_memory(port, queues);
-            },
-            Control::Threads::none);
+        spec.lanes.push_back(
+            sealed(lane("in place", sealed_in_place, Role::receive, lan, {path(wan)})));
+        spec.lanes.push_back(
+            sealed(lane("to room", sealed_to_room, Role::receive, out, {path(wan)})));
+        auto made =
+            Control::create(spec,
+                            [](const engine::PortSpec& port, unsigned queues) {
+                                return drivers::open_memory(port, queues);
+                            },
+                            Control::Threads::none, {clock, crypto::system_random(), nullptr});
         LANES_CHECK(bool(made));
         control_ = std::move(*made);
         LANES_CHECK(bool(control_->apply(std::move(spec))));
@@ -74,7 +82,10 @@ class Node {
         for (auto& far : far_) far->tx(0).flush(counters_);
         while (control_->workers()[0]->round() != 0) {
         }
-        if (++rounds_ % 64 == 0) control_->tick();
+        // Control has what workers passed on to it.
+        clock.moment.boot_ns += 50 * ns_per_ms;
+        clock.moment.unix_ns += 50 * ns_per_ms;
+        control_->tick();
         unsigned frames = 0;
         for (auto& far : far_) {
             engine::Burst burst;
@@ -92,7 +103,30 @@ class Node {
         return frames;
     }
 
+    static std::shared_ptr<const crypto::SharedSecret> secret() {
+        static const auto only = std::make_shared<const crypto::SharedSecret>();
+        return only;
+    }
+    static KeySpec key_spec() {
+        KeySpec keys;
+        keys.secret = secret();
+        return keys;
+    }
+
+    /// Each run() takes 50 ms of it.
+    class HandClock final : public Clock {
+      public:
+        Moment now() noexcept override { return moment; }
+        Moment moment{ns_per_second, 1'700'000'000 * ns_per_second};
+    };
+    HandClock clock;
+
   private:
+    static LaneSpec sealed(LaneSpec lane) {
+        lane.cipher = Cipher::chacha20_poly1305;
+        lane.keys = std::make_unique<KeySpec>(key_spec());
+        return lane;
+    }
     static constexpr const char* names[3] = {"lan", "wan", "out"};
 
     static engine::PortSpec port(const std::string& name) {
@@ -133,7 +167,6 @@ class Node {
     std::unique_ptr<engine::Port> far_[3];
     engine::WorkerCounters counters_;
     std::uint64_t sent_ = 0;
-    std::uint64_t rounds_ = 0;
 };
 
 }  // namespace lanes::fuzz

@@ -28,7 +28,7 @@ LinkMeter heard(unsigned heartbeats, Delay delay) {
 }  // namespace
 
 TEST_CASE("the variation of the delay is nothing on an even way, however long it is") {
-    CHECK(heard(100, [](unsigned) { return 0; }).delay_variation_ns() == 0);
+    CHECK(heard(100, [](unsigned) { return std::uint64_t{0}; }).delay_variation_ns() == 0);
     CHECK(heard(100, [](unsigned) { return 250 * ns_per_ms; }).delay_variation_ns() == 0);
 }
 
