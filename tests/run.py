@@ -6,8 +6,8 @@ Parts, in this order (all of them unless some are named with --part):
   e2e       scenarios in network namespaces, with the release build (root)
   debug     g++ with ASan and UBSan, as a debug build has them: the unit tests of engine/
   tsan      g++ with ThreadSanitizer: tests/stress
-  clang     clang++ -Werror with ASan and UBSan: all unit tests, then each fuzz target for 30 s, two
-            at a time, and the canary, which must fail
+  clang     clang++ -Werror with ASan and UBSan: all unit tests and, beside them, each fuzz target for
+            20 s, two at a time, and the canary, which must fail
 
 With names only tests whose name contains one of them run: a unit test's name is
 `part/program/sentence`, others are `part/name`. Every Catch2 test case, script, build and fuzz
@@ -31,7 +31,7 @@ import xml.etree.ElementTree as ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CORES = os.cpu_count() or 1
-FUZZ_SECONDS = 30
+FUZZ_SECONDS = 20
 CANARY = "canary"
 SKIPPED = 77
 VARIANTS = {  # part -> folder, compiler, meson options
@@ -288,11 +288,12 @@ def clang(state):
     path = build(state, "clang")
     if path is None:
         return
-    unit_tests(state, "clang", path)
     targets = sorted(each.stem for each in (ROOT / "tests" / "fuzz").glob("fuzz_*.cc"))
     targets = [each for each in [CANARY, *targets] if state.wanted(f"clang/{each}")]
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        for target, (status, out) in zip(targets, pool.map(lambda t: fuzz_one(path, t), targets)):
+        fuzzed = pool.map(lambda target: fuzz_one(path, target), targets)
+        unit_tests(state, "clang", path)
+        for target, (status, out) in zip(targets, fuzzed):
             if target == CANARY:
                 found = status != 0 and "ERROR: AddressSanitizer" in out
                 state.tally.add("clang/canary is caught", "passed" if found else "failed",
