@@ -28,6 +28,17 @@ inline std::uint64_t unix_ms() noexcept {
     return unix_ns() / 1'000'000u;
 }
 
+/// Ticks of the CPU's time-stamp counter, whose rate is fixed and need not be the core's;
+/// nanoseconds where there is none. Not a barrier: what is measured should be hundreds of
+/// instructions long.
+inline std::uint64_t read_ticks() noexcept {
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#else
+    return monotonic_ns();
+#endif
+}
+
 /// Tells the core that this is a waiting loop.
 inline void relax_cpu() noexcept {
 #if defined(__x86_64__)

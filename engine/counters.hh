@@ -8,6 +8,7 @@
 
 #include "engine/drop.hh"
 #include "engine/limits.hh"
+#include "engine/phase.hh"
 
 namespace lanes::engine {
 
@@ -43,6 +44,7 @@ struct alignas(cache_line) WorkerCounters {
     Counter idle;      ///< rounds in which nothing was received
     Counter sleeps;    ///< times that the worker went to sleep
     std::array<Counter, drop_count> drops;
+    std::array<Counter, phase_count> ticks;  ///< in each phase, while phases are timed
 
     void drop(Drop reason, std::uint64_t n = 1) noexcept {
         drops[static_cast<std::size_t>(reason)].add(n);

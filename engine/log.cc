@@ -42,6 +42,7 @@ const char* name_of(Severity severity) {
 }
 
 bool opened = false;
+Severity least_severe = Severity::debug;
 
 }  // namespace
 
@@ -50,7 +51,12 @@ void open_log() {
     opened = true;
 }
 
+void log_only(Severity least) {
+    least_severe = least;
+}
+
 void log(Severity severity, std::string_view message) {
+    if (severity > least_severe) return;
     const std::string line = escaped(message);
     // Not LOG_PERROR: a person wants neither the PID nor a missing severity on the terminal.
     std::fprintf(stderr, "lanes: %s%s\n", name_of(severity), line.c_str());

@@ -14,6 +14,10 @@ void open_log();
 /// Writes one line. Control characters are escaped, so that nothing from outside can forge lines.
 void log(Severity severity, std::string_view message);
 
+/// Messages less severe than `least` are not written from now on. For programs that have nodes
+/// within them and an output of their own; set before other threads log.
+void log_only(Severity least);
+
 /// The same to syslog only, for what the terminal has been told already.
 void log_quietly(Severity severity, std::string_view message);
 

@@ -103,6 +103,19 @@ unsigned Worker::round() noexcept {
 }
 
 unsigned Worker::serve(const Program& program) noexcept {
+    if (phases_.load(std::memory_order_relaxed) == Phases::ignored) [[likely]] {
+        return serve(program, nullptr);
+    }
+    PhaseClock clock;
+    clock.start(Phase::receive);
+    const unsigned received = serve(program, &clock);
+    clock.enter(Phase::receive);
+    if (received == 0) return 0;
+    for (std::size_t i = 0; i < phase_count; ++i) counters_.ticks[i].add(clock.spent()[i]);
+    return received;
+}
+
+unsigned Worker::serve(const Program& program, PhaseClock* phases) noexcept {
     unsigned received = 0;
     Burst burst;
     for (const Program::Input& input : program.inputs) {
@@ -117,12 +130,16 @@ unsigned Worker::serve(const Program& program) noexcept {
         seen.bytes.add(bytes);
         seen.bursts.add(1);
         counters_.received.add(n);
-        WorkerContext context{index_, counters_, monotonic_ns()};
-        input.stage->run(context, *input.queue, burst);
+        WorkerContext context{index_, counters_, monotonic_ns(), phases};
+        {
+            const InPhase classify(phases, Phase::classify);
+            input.stage->run(context, *input.queue, burst);
+        }
         input.queue->release(burst);
     }
     counters_.rounds.add(1);
     if (received != 0) {
+        const InPhase transmit(phases, Phase::transmit);
         for (TxQueue* queue : program.outputs) queue->flush(counters_);
     } else {
         counters_.idle.add(1);

@@ -12,6 +12,7 @@
 
 #include "engine/counters.hh"
 #include "engine/frame.hh"
+#include "engine/phase.hh"
 #include "engine/port.hh"
 #include "engine/quiescent.hh"
 #include "engine/result.hh"
@@ -29,7 +30,8 @@ enum class PollMode : std::uint8_t {
 struct WorkerContext {
     unsigned index;  ///< 0 to workers - 1; also the subspace of what it sends
     WorkerCounters& counters;
-    std::uint64_t now_ns;  ///< CLOCK_MONOTONIC, read once per burst
+    std::uint64_t now_ns;          ///< CLOCK_MONOTONIC, read once per burst
+    PhaseClock* phases = nullptr;  ///< nullptr: nobody measures
 };
 
 /// What happens to the frames of one receive queue. Implementations are noexcept and obey the
@@ -79,6 +81,10 @@ class Worker {
     /// Returns the number of frames received.
     unsigned round() noexcept;
 
+    /// Whether ticks of each phase are counted (WorkerCounters::ticks). Any thread, any time.
+    enum class Phases : std::uint8_t { ignored, timed };
+    void time_phases(Phases phases) noexcept { phases_.store(phases, std::memory_order_relaxed); }
+
     const WorkerCounters& counters() const noexcept { return counters_; }
     unsigned index() const noexcept { return index_; }
     unsigned core() const noexcept { return core_; }
@@ -86,6 +92,7 @@ class Worker {
   private:
     void loop() noexcept;
     unsigned serve(const Program& program) noexcept;
+    unsigned serve(const Program& program, PhaseClock* phases) noexcept;
     void drain() noexcept;
     void sleep(const Program& program) noexcept;
     void watch(const Program& program) noexcept;
@@ -106,6 +113,8 @@ class Worker {
     alignas(cache_line) std::atomic<const Program*> program_{nullptr};
     /// Writer: Control (release); reader: this worker (acquire).
     std::atomic<bool> stopping_{false};
+    /// Writer: whoever watches (relaxed); reader: this worker, once a round (relaxed).
+    std::atomic<Phases> phases_{Phases::ignored};
     WorkerCounters counters_;
 };
 

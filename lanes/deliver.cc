@@ -53,7 +53,7 @@ void Delivery::flush() noexcept {
     unsigned sent = 0;
     if (passing_) {
         for (unsigned i = 0; i < n; ++i) bytes += frames_[i].len;
-        sent = tx_->pass(frames_.first(n), worker_.counters);
+        sent = pass(worker_, *tx_, frames_.first(n));
         for (unsigned i = 0; i < sent; ++i) owners_[i]->data = nullptr;
         worker_.counters.drop(Drop::tx_full, n - sent);
     } else {
@@ -69,7 +69,7 @@ void Delivery::send(std::span<const engine::Frame> frames) noexcept {
     std::uint64_t bytes = 0;
     for (const engine::Frame& frame : frames) bytes += frame.len;
     share_.bytes.add(bytes);
-    tx_->send(frames, worker_.counters);
+    lanes::send(worker_, *tx_, frames);
 }
 
 }  // namespace lanes

@@ -48,10 +48,23 @@ struct NoHead {
 /// fills the queue: it is flushed before the queue counts as full (0).
 inline unsigned claim_or_flush(engine::WorkerContext& worker, engine::TxQueue& tx,
                                std::span<engine::Frame> room, std::uint32_t len) noexcept {
+    const engine::InPhase transmit(worker.phases, engine::Phase::transmit);
     const unsigned n = tx.claim(room, len);
     if (n != 0) return n;
     tx.flush(worker.counters);
     return tx.claim(room, len);
+}
+
+/// What the transmit queue's calls of the same names do, in the phase of their own.
+inline void send(engine::WorkerContext& worker, engine::TxQueue& tx,
+                 std::span<const engine::Frame> frames) noexcept {
+    const engine::InPhase transmit(worker.phases, engine::Phase::transmit);
+    tx.send(frames, worker.counters);
+}
+inline unsigned pass(engine::WorkerContext& worker, engine::TxQueue& tx,
+                     std::span<const engine::Frame> frames) noexcept {
+    const engine::InPhase transmit(worker.phases, engine::Phase::transmit);
+    return tx.pass(frames, worker.counters);
 }
 
 namespace detail {
@@ -75,7 +88,7 @@ unsigned pass_items(engine::WorkerContext& worker, engine::TxQueue& tx, std::spa
         frame.tailroom = static_cast<std::uint32_t>(end - start) - frame.len;
         frame.endpoint = head.endpoint();
     }
-    const unsigned taken = tx.pass(frames.first(items.size()), worker.counters);
+    const unsigned taken = pass(worker, tx, frames.first(items.size()));
     for (unsigned i = 0; i < taken; ++i) items[i].owner->data = nullptr;
     return taken;
 }
@@ -96,7 +109,7 @@ unsigned copy_items(engine::WorkerContext& worker, engine::TxQueue& tx, std::spa
         frame.len = head.finish(frame.data, items[i].len);
         frame.endpoint = head.endpoint();
     }
-    if (n != 0) tx.send(room.first(n), worker.counters);
+    if (n != 0) send(worker, tx, room.first(n));
     worker.counters.copies.add(n);
     return n;
 }

@@ -118,6 +118,7 @@ void Ingress::arrive(engine::WorkerContext& worker, const engine::FrameMemory* m
 void Ingress::arrive_run(engine::WorkerContext& worker, const engine::FrameMemory* memory,
                          const PortPlan& plan, Lane& lane,
                          std::span<const LanePacket> packets) noexcept {
+    const engine::InPhase transform(worker.phases, engine::Phase::transform);
     const Plan* what = lane.plan.load(std::memory_order_acquire);
     Drop reason = Drop::unknown_lane;
     if (what != nullptr) {
@@ -163,6 +164,7 @@ void Ingress::depart(engine::WorkerContext& worker, const engine::FrameMemory* m
 
 void Ingress::depart_run(engine::WorkerContext& worker, const engine::FrameMemory* memory,
                          Lane& lane, std::span<engine::Frame* const> frames) noexcept {
+    const engine::InPhase transform(worker.phases, engine::Phase::transform);
     const Plan* what = lane.plan.load(std::memory_order_acquire);
     if (what == nullptr) return worker.counters.drop(Drop::no_lane, frames.size());
     if (what->role == Role::patch) return patch_run(worker, memory, lane, *what, frames);

@@ -192,7 +192,7 @@ bool Sealer::claim_and_seal(const Road& road, std::span<const Packet> packets) n
             room[i].len = carrier.finish(room[i].data, room[i].len);
             room[i].endpoint = carrier.plan().endpoint;
         }
-        tx.send(room.first(n), worker_.counters);
+        lanes::send(worker_, tx, room.first(n));
         share_.packets.add(n);
     }
     return true;
@@ -237,7 +237,7 @@ bool Sealer::seal_and_pass(const Road& road, std::span<const Item> items,
         frames[i].len = carrier.finish(frames[i].data, frames[i].len);
         frames[i].tailroom -= frames[i].len;
     }
-    const unsigned taken = tx.pass(frames.first(n), worker_.counters);
+    const unsigned taken = pass(worker_, tx, frames.first(n));
     for (unsigned i = 0; i < taken; ++i) items[i].owner->data = nullptr;
     drop(Drop::tx_full, n - taken);
     share_.packets.add(taken);

@@ -131,7 +131,7 @@ class ClearWriter {
                 room[i].endpoint = carrier.plan().endpoint;
                 worker_.counters.copies.add(packet.count);
             }
-            tx.send(room.first(n), worker_.counters);
+            lanes::send(worker_, tx, room.first(n));
         }
         worker_.counters.drop(Drop::tx_full, count - done);
         return done;

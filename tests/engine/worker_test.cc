@@ -195,6 +195,32 @@ TEST_CASE("a round serves every queue once and counts what it saw") {
     CHECK_FALSE(bed.forward.bad_time);
 }
 
+TEST_CASE("phases are timed only when somebody asks, and only in rounds that received") {
+    Bed bed("phases");
+    Quiescent quiescent;
+    Worker worker(0, 0, PollMode::busy, quiescent);
+    worker.publish(&bed.program);
+    const auto ticks = [&](Phase phase) {
+        return worker.counters().ticks[static_cast<std::size_t>(phase)].get();
+    };
+    bed.send(1);
+    worker.round();
+    worker.time_phases(Worker::Phases::timed);
+    worker.round();  // nothing there
+    for (std::size_t i = 0; i < phase_count; ++i) CHECK(worker.counters().ticks[i].get() == 0);
+    bed.send(2);
+    worker.round();
+    CHECK(ticks(Phase::receive) > 0);
+    CHECK(ticks(Phase::classify) > 0);
+    CHECK(ticks(Phase::transmit) > 0);
+    CHECK(ticks(Phase::transform) == 0);  // this stage does nothing to its frames
+    const std::uint64_t before = ticks(Phase::receive);
+    worker.time_phases(Worker::Phases::ignored);
+    bed.send(3);
+    worker.round();
+    CHECK(ticks(Phase::receive) == before);
+}
+
 TEST_CASE("a worker in any poll mode wakes up on traffic, again and again") {
     const PollMode mode = GENERATE(PollMode::busy, PollMode::adaptive, PollMode::sleep);
     Bed bed("wake");
