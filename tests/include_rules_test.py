@@ -36,7 +36,7 @@ LIBRARIES = {
     r"rte_": (r"drivers/", 1),
     r"xdp/xsk\.h": (r"drivers/", 1),
     r"libmnl/": (r"drivers/|tests/", None),
-    r"pcap": (r"drivers/|tests/", None),
+    r"pcap": (r"drivers/|bench/|tests/", None),
     r"catch2/": (r"tests/", None),
     r"CLI/": (r"tools/|bench/", None),
 }
