@@ -72,13 +72,13 @@ struct Cells {
     std::vector<const Json*> values;  ///< nullptr: the row has none
     std::vector<std::string> units;
     std::vector<double> numbers;
+    std::string unit;       ///< of the numbers, if they have the same
     bool number = true;     ///< nothing but numbers
     bool same_unit = true;  ///< all numbers have one unit
 };
 
 Cells collect(const Report& report, const std::string& field) {
     Cells cells;
-    std::string unit;
     for (const Json& row : report.results) {
         const Json* value = find_field(row, field);
         cells.values.push_back(value);
@@ -88,8 +88,8 @@ Cells collect(const Report& report, const std::string& field) {
             cells.number = false;
             continue;
         }
-        if (!cells.numbers.empty() && unit != cells.units.back()) cells.same_unit = false;
-        unit = cells.units.back();
+        if (cells.numbers.empty()) cells.unit = cells.units.back();
+        if (cells.unit != cells.units.back()) cells.same_unit = false;
         cells.numbers.push_back(value->get<double>());
     }
     cells.number = cells.number && !cells.numbers.empty();
@@ -189,10 +189,9 @@ Grid make_grid(const Report& report) {
     grid.rows.resize(report.results.size());
     for (const Column& column : columns_of(report)) {
         const Cells cells = collect(report, column.field);
-        const std::string unit = cells.units.empty() ? "" : cells.units.front();
         Scale scale{1, "", column.decimals};
         if (cells.number && cells.same_unit) {
-            scale = choose_scale(unit, cells.numbers, column.decimals);
+            scale = choose_scale(cells.unit, cells.numbers, column.decimals);
         }
         grid.headings.push_back({column.title, scale.unit, cells.number});
         for (std::size_t i = 0; i < grid.rows.size(); ++i) {

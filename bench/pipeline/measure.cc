@@ -45,13 +45,14 @@ class Measurement {
         bare_ = bare_cipher(options);
     }
 
-    Measured run(const std::function<void(unsigned, unsigned)>& each_trial) {
+    Measured run(const std::function<void(const Sight&)>& watch) {
         crew_->run(std::min(effort_.bursts, 256u));  // caches, branch predictors, pages
         const std::uint64_t start_ns = engine::monotonic_ns();
         const std::uint64_t start_clock = read_clock();
         const unsigned attempts = std::max(attempts_min, effort_.trials * attempts_per_trial);
         for (unsigned i = 0; i < attempts && result_.clocks.size() < effort_.trials; ++i) {
-            each_trial(static_cast<unsigned>(result_.clocks.size()), effort_.trials);
+            watch({static_cast<unsigned>(result_.clocks.size()),
+                   result_.clocks.empty() ? 0 : result_.clocks.back(), lost()});
             trial();
         }
         const auto spent_clocks = static_cast<double>(read_clock() - start_clock);
@@ -65,11 +66,17 @@ class Measurement {
         }
         time_phases();
         if (options_.sealed()) result_.backend = bed_->nodes[bed_->measured]->backend();
-        for (const auto& loop : loops_) result_.lost += loop->lost();
+        result_.lost = lost();
         return std::move(result_);
     }
 
   private:
+    std::uint64_t lost() const {
+        std::uint64_t sum = 0;
+        for (const auto& loop : loops_) sum += loop->lost();
+        return sum;
+    }
+
     double packets() const { return static_cast<double>(effort_.bursts) * engine::burst_max; }
 
     /// Returns whether nobody else took the processor meanwhile.
@@ -148,8 +155,8 @@ class Measurement {
 }  // namespace
 
 Measured measure(const Case& options, const Effort& effort,
-                 const std::function<void(unsigned, unsigned)>& each_trial) {
-    return Measurement(options, effort).run(each_trial);
+                 const std::function<void(const Sight&)>& watch) {
+    return Measurement(options, effort).run(watch);
 }
 
 }  // namespace lanes::bench

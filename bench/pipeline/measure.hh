@@ -27,8 +27,15 @@ struct Measured {
     std::uint64_t lost = 0;  ///< frames that did not come to the end they should; must be 0
 };
 
-/// Calls `each_trial(done, of)` now and then. Throws std::runtime_error.
+/// A measurement that is under way.
+struct Sight {
+    unsigned trials_done = 0;
+    double clocks = 0;  ///< of the last trial, per packet; 0: there is none yet
+    std::uint64_t lost = 0;
+};
+
+/// Calls `watch` before each trial. Throws std::runtime_error.
 Measured measure(const Case& options, const Effort& effort,
-                 const std::function<void(unsigned, unsigned)>& each_trial);
+                 const std::function<void(const Sight&)>& watch);
 
 }  // namespace lanes::bench

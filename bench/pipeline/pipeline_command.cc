@@ -2,12 +2,14 @@
 // combination of the options that are lists.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdio>
 
 #include "bench/command.hh"
 #include "bench/pipeline/measure.hh"
 #include "bench/progress.hh"
 #include "bench/report.hh"
 #include "bench/statistics.hh"
+#include "engine/clock.hh"
 #include "engine/log.hh"
 
 namespace lanes::bench {
@@ -167,19 +169,18 @@ class PipelineCommand final : public Command {
         report.columns.push_back({"stages.transmit", "transmit", 1});
         report.columns.push_back({"lost", "lost", 0});
         for (std::size_t i = 0; i < cases.size(); ++i) {
+            const std::uint64_t begun_ns = engine::monotonic_ns();
             Effort effort = effort_;
             if (effort.cores.empty() && cases[i].workers > 1) {
                 for (unsigned core = 0; core < cases[i].workers; ++core) {
                     effort.cores.push_back(core);
                 }
             }
-            const Measured measured =
-                measure(cases[i], effort, [&](unsigned done, unsigned trials) {
-                    if (!progress.due()) return;
-                    progress.show(std::to_string(i + 1) + "/" + std::to_string(cases.size()) + " " +
-                                  text_of(cases[i]) + ": trial " + std::to_string(done + 1) +
-                                  " of " + std::to_string(trials));
-                });
+            const std::string place =
+                std::to_string(i + 1) + "/" + std::to_string(cases.size()) + " ";
+            const Measured measured = measure(cases[i], effort, [&](const Sight& sight) {
+                if (progress.due()) progress.show(place + line_of(cases[i], sight, begun_ns));
+            });
             report.results.push_back(row_of(cases[i], measured));
             remark(report, cases[i], measured);
         }
@@ -214,6 +215,18 @@ class PipelineCommand final : public Command {
             if (next.suite != suites_.front() || next.backend != backends_.front()) return;
         }
         cases.push_back(std::move(next));
+    }
+
+    /// What a person sees of a case that is being measured since `begun_ns`.
+    std::string line_of(const Case& options, const Sight& sight, std::uint64_t begun_ns) const {
+        std::string line = text_of(options) + ": ";
+        if (sight.trials_done == 0) return line + "first trial";
+        const double spent = static_cast<double>(engine::monotonic_ns() - begun_ns) / 1e9;
+        const unsigned left = effort_.trials - sight.trials_done;
+        char text[80];
+        std::snprintf(text, sizeof text, "%.1f clocks/packet, lost %llu, ", sight.clocks,
+                      static_cast<unsigned long long>(sight.lost));
+        return line + text + time_text(spent * left / sight.trials_done) + " left";
     }
 
     static void remark(Report& report, const Case& options, const Measured& measured) {

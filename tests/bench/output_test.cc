@@ -230,4 +230,16 @@ TEST_CASE("axes end beyond their values and are marked at round numbers") {
     }
 }
 
+TEST_CASE("a column has the unit of the rows that fill it, though the first row does not") {
+    Report report;
+    report.columns = {{"case", "case", 0}, {"offered_pps", "offered", 1}};
+    report.results.push_back({{"case", "without"}});
+    report.results.push_back({{"case", "with"},
+                              {"offered_pps", 2'500'000.0},
+                              {"units", {{"offered_pps", "packets/s"}}}});
+    const std::string table = to_table(report);
+    CHECK_THAT(table, Catch::Contains("Mpps"));
+    CHECK_THAT(table, Catch::Contains("2.5"));
+}
+
 }  // namespace lanes::bench

@@ -16,7 +16,7 @@ namespace {
 constexpr Effort little{2, 16, {}};
 
 Measured measured(Case options) {
-    return measure(options, little, [](unsigned, unsigned) {});
+    return measure(options, little, [](const Sight&) {});
 }
 
 }  // namespace
@@ -87,7 +87,7 @@ TEST_CASE("too few cores for the workers are refused") {
     Case options;
     options.sizes = sizes_of("64");
     options.workers = 2;
-    CHECK_THROWS_WITH(measure(options, {1, 1, {0}}, [](unsigned, unsigned) {}),
+    CHECK_THROWS_WITH(measure(options, {1, 1, {0}}, [](const Sight&) {}),
                       Catch::Contains("2 workers, but only 1 cores"));
 }
 

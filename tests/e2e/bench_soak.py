@@ -18,7 +18,7 @@ import lab
 BENCH = os.environ.get("LANES_BENCH_BIN", str(lab.ROOT / "build" / "bench" / "lanes-bench"))
 # Seconds of a test machine say nothing of 72 hours: only what is asked about is judged.
 BUDGETS = ("memory", "loss", "latency", "descriptors", "threads")
-SECONDS, KILL_AFTER = 20, 9
+SECONDS, KILL_AFTER = 12, 9
 GROWS = "import time\nkept = []\nwhile True: kept.append(bytearray(1 << 20)); time.sleep(0.05)\n"
 NODE = """
 node: texas
@@ -85,7 +85,7 @@ def check_rows(rows, points):
 
 def killed_and_resumed(world, texas):
     file = world.dir / "soak.jsonl"
-    options = ("--seconds", str(SECONDS), "--interval", "1", "--warm-up", "1.5", "--reload-every",
+    options = ("--seconds", str(SECONDS), "--interval", "0.5", "--warm-up", "1.5", "--reload-every",
                "2", "--checkpoint", str(file), *easy())
     first = Soak(texas, *options)
     lab.eventually(lambda: len(samples_of(file)) >= KILL_AFTER, "samples are written", 60)
@@ -133,7 +133,7 @@ def growing_process(texas):
                    "the growing process runs")
     time.sleep(0.5)
     name = open(f"/proc/{pid}/comm", encoding="ascii").read().strip()
-    soak = Soak(texas, "--seconds", "10", "--interval", "0.5", "--warm-up", "1",
+    soak = Soak(texas, "--seconds", "7", "--interval", "0.5", "--warm-up", "1",
                 "--watch", pid, *easy(memory=0)).end(1)
     process.kill()
     row = soak.rows()[f"memory of {name}"]
