@@ -44,7 +44,7 @@ class StopSignals {
         stop_wanted = false;
         struct sigaction action {};
         action.sa_handler = [](int) { stop_wanted.store(true); };
-        action.sa_flags = SA_RESETHAND | SA_RESTART;
+        action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
         ::sigaction(SIGINT, &action, &interrupt_);
         ::sigaction(SIGTERM, &action, &terminate_);
     }

@@ -161,7 +161,7 @@ def one_way(world, results):
 
 def bench(*options):
     """Runs lanes-bench; returns the rows of its report."""
-    rows = json.loads(lab.command(BENCH, *options, "--json"))["results"]
+    rows = json.loads(lab.command(BENCH, *options, "--json", timeout=300))["results"]
     for row in rows:
         lab.equal(row.get("lost", 0), 0, f"packets lost in the bench: {row['case']}")
     return rows
