@@ -101,7 +101,7 @@ TEST_CASE("the tracker's truth table") {
 }
 
 TEST_CASE("the tracker agrees with a naive twin on shuffled, copied, damaged and lost frames") {
-    for (const std::uint64_t seed : {1, 2, 3, 4, 5, 6}) {
+    for (const std::uint64_t seed : {1u, 2u, 3u, 4u, 5u, 6u}) {
         std::mt19937_64 random(seed);
         INFO("seed " << seed);
         const std::uint32_t flows = seed % 2 == 0 ? 1 : 5;
