@@ -55,9 +55,10 @@ def scenario_file(world, name, text):
 
 
 def check_whole(row, frames):
-    """All frames came, once, as they were; latency and lateness were measured."""
+    """All frames came, once, as they were; latency and lateness were measured. In order they need
+    not be: veth queues frames on the core that sends, and a busy machine moves a thread to another."""
     lab.equal(row["sent"], frames, "frames sent")
-    for field in ("lost", "corrupt", "duplicates", "reordered", "sink_lost", "refused"):
+    for field in ("lost", "corrupt", "duplicates", "sink_lost", "refused"):
         lab.equal(row[field], 0, f"{field} in {row['case']}")
     lab.equal(row["received"], frames, "frames received")
     lab.equal(row["loss_percent"], 0, "loss")
