@@ -74,6 +74,8 @@ class Acceptor {
 
     Acceptor(Settings settings, const ReceiverRecord& former);
 
+    const AnnounceReader& reader() const noexcept { return reader_; }
+
     /// Judges `bytes` (type, length and lane are right).
     Verdict offer(const AnnounceBytes& bytes, Moment now);
 

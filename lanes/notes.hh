@@ -39,6 +39,13 @@ class Notes {
   public:
     static constexpr std::size_t slots = 4096;
 
+    /// Worker: whether Control falls behind, and what is not certain to be meant for us should be
+    /// looked at here.
+    bool crowded() const noexcept {
+        return tail_.load(std::memory_order_relaxed) - head_.load(std::memory_order_acquire) >=
+               slots / 4;
+    }
+
     /// Worker: a slot to fill, or nullptr when there is none; then push().
     Note* claim(Note::Kind kind) noexcept {
         const std::size_t room = kind == Note::Kind::heartbeat ? slots : slots / 4 * 3;

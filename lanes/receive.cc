@@ -366,6 +366,10 @@ class Receiver {
         if (!plan_.sealed) return drop(Drop::wrong_terms, packets.size());
         for (const LanePacket& packet : packets) {
             if (is_repeat(packet)) continue;
+            if (workshop_.notes.crowded() && !is_addressed_to_us(packet)) {
+                drop(Drop::bad_mac);
+                continue;
+            }
             Note* note = new_note(Note::Kind::announcement);
             if (note == nullptr) continue;
             std::memcpy(note->announcement.data(), packet.data, wire::announce_bytes);
@@ -384,6 +388,16 @@ class Receiver {
         session->shares[worker_.index].repeats.add(1);
         worker_.counters.absorbed.add(1);
         return true;
+    }
+
+    /// Control asks the same. While it falls behind, forged announcements would fill the ring and
+    /// the genuine one would be lost among them; then a worker pays for the hash.
+    bool is_addressed_to_us(const LanePacket& packet) const noexcept {
+        const OpenSessions* sessions = lane_.opening.load(std::memory_order_acquire);
+        if (sessions == nullptr) return true;  // then Control is not ready for any
+        AnnounceBytes bytes;
+        std::memcpy(bytes.data(), packet.data, wire::announce_bytes);
+        return sessions->reader->addressed_to_us(bytes);
     }
 
     Note* new_note(Note::Kind kind) noexcept {

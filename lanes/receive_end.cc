@@ -16,6 +16,7 @@ ReceiveEnd::ReceiveEnd(std::string name, Lane& lane, std::uint32_t id, std::uint
       window_(window),
       tools_(tools),
       acceptor_(std::move(settings), former) {
+    published_.reader = &acceptor_.reader();
     lane_.opening.store(&published_, std::memory_order_release);
 }
 

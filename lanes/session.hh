@@ -91,6 +91,8 @@ struct OpenSession {
 /// workers (acquire).
 struct OpenSessions {
     std::array<std::atomic<OpenSession*>, sessions_max> at{};
+    /// Knows whether an announcement is meant for this lane; set before workers see this.
+    const AnnounceReader* reader = nullptr;
 
     /// nullptr: no session of this epoch.
     OpenSession* find(std::uint8_t epoch) const noexcept {
