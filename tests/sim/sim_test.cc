@@ -19,7 +19,7 @@ constexpr bool fast_build = true;
 #else
 constexpr bool fast_build = false;
 #endif
-constexpr std::uint64_t usual_seeds = fast_build ? 1200 : 60;
+constexpr std::uint64_t usual_seeds = fast_build ? 2000 : 60;
 constexpr std::uint64_t canary_seeds = 1000;
 
 std::uint64_t seeds_to_run() {
