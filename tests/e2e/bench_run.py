@@ -8,6 +8,7 @@ Nothing may be lost at rates that any machine keeps; each loss, copy and delay i
 harness, whose report is read here as JSON.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -20,11 +21,16 @@ import lab
 
 BENCH = os.environ.get("LANES_BENCH_BIN", str(lab.ROOT / "build" / "bench" / "lanes-bench"))
 
+# Generator and sink keep their cores. veth queues a frame on the core that sends it, and a kernel
+# that leaves that queue for later (before 6.5, when busy) lets the frames of a thread that has moved
+# to another core overtake those before them.
+ALLOWED = sorted(os.sched_getaffinity(0))
+CORES = f"cores: [{ALLOWED[0]}, {ALLOWED[-1]}]"
 BED = """
 ports:
   out: {driver: af_packet, device: bench0}
   in: {driver: af_packet, device: bench1}
-traffic: {from: out, to: in, rate: 2 kpps, seconds: 1%s}
+traffic: {from: out, to: in, rate: 2 kpps, seconds: 1%s, """ + CORES + """}
 """
 SWITCH = """
 node: switch
@@ -48,6 +54,14 @@ def bench(host, *arguments, status=0):
     return json.loads(done.stdout)
 
 
+def ahead_of_others():
+    """This process and all that it starts come before what else the machine does. An ordinary process
+    may wait for a core for more than 100 ms on a busy one. When a node does, the sink gives up what
+    still lies in the node's ring (`lost`); when the generator does, it ends before it has sent all."""
+    with contextlib.suppress(PermissionError):  # a container may forbid it
+        os.setpriority(os.PRIO_PROCESS, 0, -15)
+
+
 def scenario_file(world, name, text):
     path = world.dir / name
     path.write_text(text)
@@ -55,11 +69,11 @@ def scenario_file(world, name, text):
 
 
 def check_whole(row, frames):
-    """All frames came, once, as they were; latency and lateness were measured. In order they need
-    not be: veth queues frames on the core that sends, and a busy machine moves a thread to another."""
+    """All frames came, once, in order, as they were; latency and lateness were measured."""
     lab.equal(row["sent"], frames, "frames sent")
-    for field in ("lost", "corrupt", "duplicates", "sink_lost", "refused"):
-        lab.equal(row[field], 0, f"{field} in {row['case']}")
+    faults = ("lost", "corrupt", "duplicates", "reordered", "sink_lost", "refused")
+    lab.equal({field: row[field] for field in faults if row[field] != 0}, {},
+              f"faults in {row['case']}")
     lab.equal(row["received"], frames, "frames received")
     lab.equal(row["loss_percent"], 0, "loss")
     latency = row["latency_us"]
@@ -177,6 +191,7 @@ def through_a_node(world):
 def scenario(world):
     if not pathlib.Path(BENCH).exists():
         raise lab.Skip(f"no program {BENCH}")
+    ahead_of_others()
     host = world.host("host")
     world.cable(host, "bench0", host, "bench1")
     plain(world, host)
