@@ -27,13 +27,13 @@ std::optional<double> Bisection::rate_for(const Interval& interval, const Goal& 
     return std::min((lower + *interval.upper) / 2, range_.max_pps);
 }
 
-std::optional<Offer> Bisection::next() {
+std::optional<TrialInput> Bisection::next() {
     while (!pending_ && at_ < goals_.size()) {
         pending_ = rate_for(intervals_[at_], goals_[at_]);
         if (!pending_) ++at_;
     }
     if (!pending_) return std::nullopt;
-    return Offer{*pending_, goals_[at_].final_trial_seconds};
+    return TrialInput{*pending_, goals_[at_].final_trial_seconds};
 }
 
 void Bisection::add(const Outcome& outcome) {

@@ -12,7 +12,7 @@ class Bisection final : public RateSearch {
     /// Of the goals only loss ratio, width and seconds of a final trial count.
     Bisection(const std::vector<Goal>& goals, RateRange range);
 
-    std::optional<Offer> next() override;
+    std::optional<TrialInput> next() override;
     void add(const Outcome& outcome) override;
     void lower_max(double rate_pps) override;
     std::vector<GoalResult> results() const override;

@@ -146,11 +146,11 @@ Findings measure_rates(Testbed& testbed, const SearchOptions& options, const Tel
     std::string last;
     findings.search = run_search(
         *search, options.goals, testbed,
-        [&](const RateSearch& now, const Offer& offer) {
-            tell(now.phase() + ": " + rate_text(offer.rate_pps) + last + ", about " +
+        [&](const RateSearch& now, const TrialInput& input) {
+            tell(now.phase() + ": " + rate_text(input.rate_pps) + last + ", about " +
                  time_text(now.seconds_left()) + " left");
         },
-        [&last](const Offer&, const Attribution& found) {
+        [&last](const TrialInput&, const Attribution& found) {
             last = found.limit == Limit::system
                        ? ", last lost " + percent_text(found.loss_ratio)
                        : ", last void by the " + std::string(to_string(found.limit));

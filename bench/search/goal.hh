@@ -1,8 +1,8 @@
-// Goal, Offer, Outcome and RateSearch: what a search for a rate is given and gives back. The words
-// are those of MLRsearch (RFC 9971, which was draft-ietf-bmwg-mlrsearch-15): a Goal is its Search
-// Goal, an Offer its Trial Input, an Outcome its Trial Output, a GoalResult its Goal Result. A
-// search is a state machine without clocks and without I/O: it says what to offer next and is told
-// what came of it. rate_search.hh joins it to a Testbed.
+// Goal, TrialInput, Outcome and RateSearch: what a search for a rate is given and gives back. The
+// words are those of MLRsearch (RFC 9971, which was draft-ietf-bmwg-mlrsearch-15): a Goal is its
+// Search Goal, a TrialInput its Trial Input, an Outcome its Trial Output, a GoalResult its Goal
+// Result. A search is a state machine without clocks and without I/O: it says what to try next and
+// is told what came of it. rate_search.hh joins it to a Testbed.
 #pragma once
 
 #include <optional>
@@ -35,7 +35,7 @@ struct RateRange {
     double max_pps = 0;
 };
 
-struct Offer {
+struct TrialInput {
     double rate_pps = 0;
     double seconds = 0;
 };
@@ -66,7 +66,7 @@ class RateSearch {
     virtual ~RateSearch() = default;
 
     /// What to try now; nothing when the search has ended. The same until add() or lower_max().
-    virtual std::optional<Offer> next() = 0;
+    virtual std::optional<TrialInput> next() = 0;
 
     /// What came of next().
     virtual void add(const Outcome& outcome) = 0;

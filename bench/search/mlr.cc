@@ -43,7 +43,7 @@ MlrSearch::MlrSearch(const std::vector<Goal>& goals, RateRange range, double sec
     for (const Goal& goal : goals) selectors_.emplace_back(goal, ladder_);
 }
 
-std::optional<Offer> MlrSearch::next() {
+std::optional<TrialInput> MlrSearch::next() {
     if (!pending_ && (seconds_ >= seconds_max_ || ladder_.highest() < ladder_.lowest())) {
         return std::nullopt;
     }
@@ -62,7 +62,7 @@ std::optional<Offer> MlrSearch::next() {
         }
     }
     if (!pending_) return std::nullopt;
-    return Offer{ladder_.rate_pps(pending_->rung), pending_->seconds};
+    return TrialInput{ladder_.rate_pps(pending_->rung), pending_->seconds};
 }
 
 void MlrSearch::add(const Outcome& outcome) {

@@ -14,7 +14,7 @@ class MlrSearch final : public RateSearch {
     /// one goal with which nothing is wrong, and 0 < min < max.
     MlrSearch(const std::vector<Goal>& goals, RateRange range, double seconds_max);
 
-    std::optional<Offer> next() override;
+    std::optional<TrialInput> next() override;
     void add(const Outcome& outcome) override;
     void lower_max(double rate_pps) override;
     std::vector<GoalResult> results() const override;

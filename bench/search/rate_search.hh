@@ -1,4 +1,4 @@
-// Joins a RateSearch to a Testbed: offers what the search asks for, throws void trials away (see
+// Joins a RateSearch to a Testbed: tries what the search asks for, throws void trials away (see
 // limit.hh), and takes rates that cannot be tried from the search. The Manager of MLRsearch's
 // terms.
 #pragma once
@@ -33,9 +33,9 @@ struct SearchOutcome {
 };
 
 /// Before each trial.
-using WatchTrial = std::function<void(const RateSearch&, const Offer&)>;
+using WatchTrial = std::function<void(const RateSearch&, const TrialInput&)>;
 /// After each trial.
-using WatchTrialEnd = std::function<void(const Offer&, const Attribution&)>;
+using WatchTrialEnd = std::function<void(const TrialInput&, const Attribution&)>;
 
 /// Runs `search` for `goals` to its end.
 SearchOutcome run_search(RateSearch& search, const std::vector<Goal>& goals, Testbed& testbed,

@@ -49,12 +49,12 @@ struct Signals {
 };
 
 /// Both threads, which are gone when this is: sent home if they never got to run.
-struct Crew {
+struct TrialThreads {
     Signals signals;
     std::thread sending;
     std::thread receiving;
 
-    ~Crew() {
+    ~TrialThreads() {
         if (signals.go.load(std::memory_order_relaxed) == Signals::hold) {
             signals.start(Signals::leave);
         }
@@ -134,12 +134,12 @@ Glimpse look(const TrialParts& parts, std::uint64_t begun_ns) {
 
 void run_trial_threads(const TrialParts& parts, const Cores& cores,
                        const std::function<void(const Glimpse&)>& watcher) {
-    Crew crew;
-    Signals& signals = crew.signals;
-    crew.receiving = std::thread([&] { receive(parts, cores.sink.has_value(), signals); });
-    crew.sending = std::thread([&] { generate(parts, cores.generator.has_value(), signals); });
-    pin(crew.sending, "generator", cores.generator);
-    pin(crew.receiving, "sink", cores.sink);
+    TrialThreads threads;
+    Signals& signals = threads.signals;
+    threads.receiving = std::thread([&] { receive(parts, cores.sink.has_value(), signals); });
+    threads.sending = std::thread([&] { generate(parts, cores.generator.has_value(), signals); });
+    pin(threads.sending, "generator", cores.generator);
+    pin(threads.receiving, "sink", cores.sink);
     const std::uint64_t begun_ns = parts.time.now_ns();
     signals.start(Signals::run);
     while (watcher && !signals.over.load(std::memory_order_acquire)) {

@@ -208,8 +208,8 @@ TEST_CASE("rates above one that cannot be tried are never offered again") {
     REQUIRE(search.next());
     search.lower_max(300e3);
     double highest = 0;
-    while (const auto offer = search.next()) {
-        highest = std::max(highest, offer->rate_pps);
+    while (const auto input = search.next()) {
+        highest = std::max(highest, input->rate_pps);
         search.add({0});
     }
     CHECK(highest <= 300e3);

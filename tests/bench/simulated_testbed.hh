@@ -68,13 +68,13 @@ struct Course {
 /// Runs a search against a formula; gives up after `trials_max` trials.
 inline Course run_against(RateSearch& search, const LossOf& system, unsigned trials_max) {
     Course course;
-    while (const auto offer = search.next()) {
+    while (const auto input = search.next()) {
         if (course.trials == trials_max) break;
         ++course.trials;
-        course.seconds += offer->seconds;
-        course.lowest_pps = std::min(course.lowest_pps, offer->rate_pps);
-        course.highest_pps = std::max(course.highest_pps, offer->rate_pps);
-        search.add({system(offer->rate_pps, offer->seconds)});
+        course.seconds += input->seconds;
+        course.lowest_pps = std::min(course.lowest_pps, input->rate_pps);
+        course.highest_pps = std::max(course.highest_pps, input->rate_pps);
+        search.add({system(input->rate_pps, input->seconds)});
     }
     course.results = search.results();
     return course;
