@@ -1,29 +1,12 @@
 // See crew.hh.
 #include "bench/pipeline/crew.hh"
 
-#include <pthread.h>
-#include <sched.h>
-
-#include <cstring>
 #include <stdexcept>
 #include <string>
 
 #include "bench/pipeline/peace.hh"
 
 namespace lanes::bench {
-namespace {
-
-void pin(unsigned core) {
-    cpu_set_t cores;
-    CPU_ZERO(&cores);
-    CPU_SET(core, &cores);
-    const int failed = ::pthread_setaffinity_np(::pthread_self(), sizeof cores, &cores);
-    if (failed != 0) {
-        throw std::runtime_error("core " + std::to_string(core) + ": " + std::strerror(failed));
-    }
-}
-
-}  // namespace
 
 Crew::Crew(std::vector<std::unique_ptr<LaneLoop>>& loops, std::vector<unsigned> cores)
     : loops_(loops),
@@ -35,7 +18,7 @@ Crew::Crew(std::vector<std::unique_ptr<LaneLoop>>& loops, std::vector<unsigned> 
         throw std::runtime_error(std::to_string(loops.size()) + " workers, but only " +
                                  std::to_string(cores_.size()) + " cores: see --cores");
     }
-    if (!cores_.empty()) pin(cores_[0]);
+    if (!cores_.empty()) caller_.emplace(cores_[0]);
     for (std::size_t i = 1; i < loops.size(); ++i) threads_.emplace_back([this, i] { serve(i); });
 }
 
@@ -46,8 +29,9 @@ Crew::~Crew() {
 }
 
 void Crew::serve(std::size_t index) {
+    std::optional<Pinned> here;
     try {
-        if (!cores_.empty()) pin(cores_[index]);
+        if (!cores_.empty()) here.emplace(cores_[index]);
     } catch (...) {
         failures_[index] = std::current_exception();
     }

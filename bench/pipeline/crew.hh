@@ -1,16 +1,18 @@
 // Crew: the threads that drive the loops of a pipeline, one per worker, each on a core of its own.
 // All begin a trial at the same moment. With one worker nothing is started and the caller's own
-// thread does it.
+// thread does it; that thread has its core for the crew's life, and its former ones again after it.
 #pragma once
 
 #include <barrier>
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "bench/pipeline/lane_loop.hh"
+#include "bench/pipeline/pinned.hh"
 
 namespace lanes::bench {
 
@@ -22,7 +24,7 @@ class Crew {
     };
 
     /// `cores` has one for each loop, or is empty: then the kernel chooses. Throws
-    /// std::runtime_error.
+    /// std::runtime_error. Destroyed by the thread that made it.
     Crew(std::vector<std::unique_ptr<LaneLoop>>& loops, std::vector<unsigned> cores);
     ~Crew();
     Crew(const Crew&) = delete;
@@ -37,6 +39,7 @@ class Crew {
 
     std::vector<std::unique_ptr<LaneLoop>>& loops_;
     std::vector<unsigned> cores_;
+    std::optional<Pinned> caller_;
     std::vector<Turn> turns_;
     std::vector<std::exception_ptr> failures_;
     unsigned bursts_ = 0;  ///< of the trial that the barrier begins; 0: go home

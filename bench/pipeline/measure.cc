@@ -49,7 +49,7 @@ class Measurement {
         crew_->run(std::min(effort_.bursts, 256u));  // caches, branch predictors, pages
         const std::uint64_t start_ns = engine::monotonic_ns();
         const std::uint64_t start_clock = read_clock();
-        const unsigned attempts = std::max(attempts_min, effort_.trials * attempts_per_trial);
+        const unsigned attempts = attempts_for(effort_.trials);
         for (unsigned i = 0; i < attempts && result_.clocks.size() < effort_.trials; ++i) {
             watch({static_cast<unsigned>(result_.clocks.size()),
                    result_.clocks.empty() ? 0 : result_.clocks.back(), lost()});
@@ -58,12 +58,7 @@ class Measurement {
         const auto spent_clocks = static_cast<double>(read_clock() - start_clock);
         const auto spent_ns = static_cast<double>(engine::monotonic_ns() - start_ns);
         result_.ticks_per_ns = spent_clocks / spent_ns;
-        if (result_.clocks.empty()) {
-            throw std::runtime_error("not one of " + std::to_string(attempts) +
-                                     " trials was undisturbed: other programs or the hypervisor "
-                                     "take the processor; give it a core (--cores, taskset) or a "
-                                     "real-time priority (chrt -f 20)");
-        }
+        if (result_.clocks.empty()) give_up(attempts);
         time_phases();
         if (options_.sealed()) result_.backend = bed_->nodes[bed_->measured]->backend();
         result_.lost = lost();
@@ -75,6 +70,17 @@ class Measurement {
         std::uint64_t sum = 0;
         for (const auto& loop : loops_) sum += loop->lost();
         return sum;
+    }
+
+    static unsigned attempts_for(unsigned trials) {
+        return std::max(attempts_min, trials * attempts_per_trial);
+    }
+
+    [[noreturn]] static void give_up(unsigned attempts) {
+        throw std::runtime_error("not one of " + std::to_string(attempts) +
+                                 " trials was undisturbed: other programs or the hypervisor "
+                                 "take the processor; give it a core (--cores, taskset) or a "
+                                 "real-time priority (chrt -f 20)");
     }
 
     double packets() const { return static_cast<double>(effort_.bursts) * engine::burst_max; }
@@ -114,19 +120,27 @@ class Measurement {
         if (call != 0) result_.call_clocks.push_back(call);
     }
 
-    /// Means over workers, medians over trials.
+    /// Means over workers, medians over trials that nobody disturbed, as in all other trials: time
+    /// that was taken away in the middle of a phase would be that phase's.
     void time_phases() {
         std::array<std::vector<double>, engine::phase_count> seen;
         for (auto& loop : loops_) loop->time_phases(engine::Worker::Phases::timed);
-        for (unsigned i = 0; i < std::min(phase_trials, effort_.trials); ++i) {
+        const unsigned wanted = std::min(phase_trials, effort_.trials);
+        const unsigned attempts = attempts_for(wanted);
+        for (unsigned i = 0; i < attempts && seen[0].size() < wanted; ++i) {
             const auto before = phase_ticks();
-            crew_->run(effort_.bursts);
+            const bool good = undisturbed(crew_->run(effort_.bursts));
             const auto after = phase_ticks();
+            if (!good) {
+                ++result_.trials_discarded;
+                continue;
+            }
             for (std::size_t phase = 0; phase < engine::phase_count; ++phase) {
                 seen[phase].push_back(static_cast<double>(after[phase] - before[phase]) /
                                       (packets() * options_.workers));
             }
         }
+        if (seen[0].empty()) give_up(attempts);
         for (auto& loop : loops_) loop->time_phases(engine::Worker::Phases::ignored);
         for (std::size_t phase = 0; phase < engine::phase_count; ++phase) {
             result_.phases[phase] = median(seen[phase]);

@@ -2,8 +2,11 @@
 // says, in every phase some time must be seen, and nothing may be invented.
 #include "bench/pipeline/measure.hh"
 
+#include <sched.h>
+
 #include <catch2/catch.hpp>
 #include <stdexcept>
+#include <vector>
 
 #include "bench/command.hh"
 #include "bench/progress.hh"
@@ -17,6 +20,18 @@ constexpr Effort little{2, 16, {}};
 
 Measured measured(Case options) {
     return measure(options, little, [](const Sight&) {});
+}
+
+/// Those that the calling thread may run on.
+std::vector<unsigned> own_cores() {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    REQUIRE(::sched_getaffinity(0, sizeof set, &set) == 0);
+    std::vector<unsigned> cores;
+    for (unsigned core = 0; core < CPU_SETSIZE; ++core) {
+        if (CPU_ISSET(core, &set)) cores.push_back(core);
+    }
+    return cores;
 }
 
 }  // namespace
@@ -89,6 +104,38 @@ TEST_CASE("too few cores for the workers are refused") {
     options.workers = 2;
     CHECK_THROWS_WITH(measure(options, {1, 1, {0}}, [](const Sight&) {}),
                       Catch::Contains("2 workers, but only 1 cores"));
+}
+
+TEST_CASE("a case that was given cores leaves the caller's thread on those that it had before") {
+    const std::vector<unsigned> before = own_cores();
+    if (before.size() < 2) {
+        WARN("skipped: a single core cannot be left");
+        return;
+    }
+    Case options;
+    options.sizes = sizes_of("64");
+    const unsigned last = before.back();
+    unsigned looks = 0;
+    const auto pinned = [&](const Sight&) {
+        ++looks;
+        CHECK(own_cores() == std::vector<unsigned>{last});
+    };
+    measure(options, {2, 16, {last}}, pinned);
+    CHECK(looks >= 2);
+    CHECK(own_cores() == before);
+
+    options.workers = 2;
+    measure(options, {2, 16, {last, before.front()}}, pinned);
+    CHECK(own_cores() == before);
+
+    // One whose second core is none fails in its first round.
+    CHECK_THROWS_WITH(measure(options, {2, 16, {last, CPU_SETSIZE}}, pinned),
+                      Catch::Contains("core 1024"));
+    CHECK(own_cores() == before);
+    options.workers = 1;
+    CHECK_THROWS_WITH(measure(options, {2, 16, {CPU_SETSIZE}}, pinned),
+                      Catch::Contains("core 1024"));
+    CHECK(own_cores() == before);
 }
 
 TEST_CASE("IMIX has the shares that its name stands for") {
