@@ -2,26 +2,17 @@
 // grow is not, and a soak that was resumed is one soak.
 #include "bench/soak/soak.hh"
 
-#include <signal.h>
-#include <sys/types.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <atomic>
 #include <catch2/catch.hpp>
 #include <cmath>
-#include <filesystem>
 #include <functional>
+#include <optional>
 #include <random>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
-#include "bench/soak/churn.hh"
-#include "bench/soak/default_scenario.hh"
 #include "bench/soak/judge.hh"
-#include "bench/soak/process.hh"
 #include "bench/soak/rows.hh"
-#include "bench/traffic/scenario.hh"
-#include "config/config.hh"
 
 namespace lanes::bench {
 namespace {
@@ -133,20 +124,6 @@ std::string joined(const std::vector<std::string>& lines) {
     for (const std::string& line : lines) all += line + "\n";
     return all;
 }
-
-class FakeNodes final : public Nodes {
-  public:
-    void reload() override {
-        if (fails) throw std::runtime_error("the reload failed");
-        ++reloads;
-    }
-    void set_extra_lanes(unsigned lanes) override { extra.push_back(lanes); }
-    std::vector<std::pair<std::string, std::uint64_t>> drops() const override { return {}; }
-
-    std::atomic<bool> fails{false};
-    unsigned reloads = 0;
-    std::vector<unsigned> extra;
-};
 
 }  // namespace
 
@@ -323,96 +300,6 @@ TEST_CASE("series of processes of one name are told apart") {
     CHECK(series[6].name == "memory of lanes");
     CHECK(series[9].name == "memory of other");
     CHECK(series[12].name == "memory of lanes 2");
-}
-
-TEST_CASE("lanes come in one second and go in the next, and files are read at their own pace") {
-    FakeNodes nodes;
-    Churn churn(nodes, 2.5, 100);
-    for (int tick = 0; tick < 100; ++tick) churn.step(tick * 0.05);
-    CHECK(nodes.extra == std::vector<unsigned>{100, 0, 100, 0, 100});
-    CHECK(nodes.reloads == 2);
-    CHECK(churn.changes() == 5);
-    churn.step(1000);  // what was missed is not made up for
-    CHECK(churn.changes() == 6);
-    CHECK(churn.reloads() == 3);
-}
-
-TEST_CASE("churn of nothing leaves the nodes alone") {
-    FakeNodes nodes;
-    Churn churn(nodes, 0, 0);
-    for (int second = 0; second < 100; ++second) churn.step(second);
-    CHECK(nodes.extra.empty());
-    CHECK(nodes.reloads == 0);
-}
-
-TEST_CASE("an error of the churning thread comes out where the soak looks") {
-    FakeNodes nodes;
-    nodes.fails = true;
-    Churn churn(nodes, 1, 0);
-    ChurnThread thread(churn);
-    const auto wait = [&] {
-        for (;;) {
-            thread.check();
-            ::usleep(1000);
-        }
-    };
-    CHECK_THROWS_WITH(wait(), "the reload failed");
-}
-
-TEST_CASE(
-    "the default scenario and its nodes are without fault, for its owner only, and leave nothing") {
-    std::filesystem::path folder;
-    {
-        const DefaultScenario made;
-        folder = std::filesystem::path(made.file()).parent_path();
-        const auto others = std::filesystem::perms::group_all | std::filesystem::perms::others_all;
-        CHECK((std::filesystem::status(folder).permissions() & others) ==
-              std::filesystem::perms::none);
-        const LoadedScenario scenario = load_scenario(made.file());
-        CHECK(to_text(scenario.diagnostics) == "");
-        CHECK(scenario.scenario.profile.flows == 1000);
-        REQUIRE(scenario.scenario.nodes.size() == 2);
-        for (const std::string& node : scenario.scenario.nodes) {
-            const config::Loaded loaded = config::load_node(node);
-            CHECK(config::report(loaded) == "");
-            CHECK(loaded.spec.lanes.size() == 4);
-        }
-    }
-    CHECK_FALSE(std::filesystem::exists(folder));
-}
-
-TEST_CASE("this process has memory, descriptors and threads, and a new descriptor is seen") {
-    const Process self(::getpid());
-    const auto before = self.usage();
-    REQUIRE(before);
-    CHECK(before->memory_mib > 0.5);
-    CHECK(before->threads >= 1);
-    int pipes[2];
-    REQUIRE(::pipe(pipes) == 0);
-    const auto after = self.usage();
-    ::close(pipes[0]);
-    ::close(pipes[1]);
-    REQUIRE(after);
-    CHECK(after->descriptors == before->descriptors + 2);
-    CHECK(self.usage()->descriptors == before->descriptors);
-}
-
-TEST_CASE("a process that has ended has no usage, nor has one that is not waited for yet") {
-    const pid_t child = ::fork();
-    if (child == 0) {
-        ::pause();
-        ::_exit(0);
-    }
-    REQUIRE(child > 0);
-    const Process process(child);
-    CHECK(process.usage());
-    ::kill(child, SIGKILL);
-    siginfo_t info;
-    REQUIRE(::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT) == 0);
-    CHECK_FALSE(process.usage());
-    ::waitpid(child, nullptr, 0);
-    CHECK_FALSE(process.usage());
-    CHECK_THROWS_WITH(Process(child), Contains("there is no process"));
 }
 
 }  // namespace lanes::bench

@@ -1,97 +1,13 @@
-// Sealed lanes: keys by file and by text, each error at its place, and no message that repeats a
-// secret. Key files are real ones, in a folder of the test's own.
-#include <algorithm>
+// Sealed lanes: which keys a lane of which role has, in YAML and in tables, each error at its
+// place. Where keys come from: key_ring_test.cc.
 #include <catch2/catch.hpp>
-#include <cstring>
+#include <string>
+#include <vector>
 
-#include "crypto/keys.hh"
-#include "tests/config/support.hh"
+#include "tests/config/sealed_site.hh"
 
 using namespace lanes;
 using namespace lanes::config::test;
-
-namespace {
-
-crypto::PrivateKey private_key(unsigned seed) {
-    crypto::PrivateKey key;
-    const auto bytes = key.secret.bytes();
-    std::fill(bytes.begin(), bytes.end(), static_cast<std::byte>(seed));
-    return key;
-}
-
-std::string private_text(unsigned seed) {
-    const crypto::KeyText text = crypto::to_text(private_key(seed));
-    return {reinterpret_cast<const char*>(text.bytes().data()), text.len};
-}
-
-crypto::PublicKey public_key(unsigned seed) {
-    return crypto::public_of(private_key(seed));
-}
-
-std::string public_text(unsigned seed) {
-    return crypto::to_text(public_key(seed));
-}
-
-/// Public keys of the seeds 1, 2, ... with `between` between them.
-std::string public_texts(unsigned count, const std::string& between) {
-    std::string all = public_text(1);
-    for (unsigned seed = 2; seed <= count; ++seed) all += between + public_text(seed);
-    return all;
-}
-
-constexpr unsigned own_seed = 200;
-constexpr unsigned secret_seed = 201;
-constexpr std::string_view tail = "keys: {private: node.key}\nstate: s\n";
-const std::string to_wan = ", over: {port: wan, to: 192.0.2.2:1}";
-
-/// The key files of a node, and a node file that is parsed beside them.
-struct Site {
-    Folder folder;
-
-    Site() {
-        folder.write("node.key", private_text(own_seed) + "\n");
-        folder.write("lane.psk", private_text(secret_seed) + "\n");
-    }
-
-    std::string file() const { return folder / "node.yaml"; }
-
-    config::Loaded parse(const std::string& text, const Tables& tables = {}) const {
-        Tables placed;
-        for (const auto& [name, table] : tables) placed[folder / name] = table;
-        return config::test::parse(text, placed, 65536, file());
-    }
-
-    /// node_head, the lanes, and what comes behind them.
-    config::Loaded load(const std::string& lanes, std::string_view behind = tail) const {
-        return without_unused(parse(std::string(node_head) + lanes + std::string(behind)));
-    }
-
-    std::vector<LaneSpec> good(const std::string& lanes) const {
-        config::Loaded loaded = load(lanes);
-        INFO(config::report(loaded));
-        REQUIRE(loaded.diagnostics.empty());
-        return std::move(loaded.spec.lanes);
-    }
-
-    void expect_all(const std::vector<Case>& cases) const {
-        for (const Case& one : cases) {
-            INFO(one.text);
-            expect(load(one.text), one.wants, file());
-        }
-    }
-};
-
-/// A lane that sends with more keys, which begin at column 34 of line 10; and one that receives,
-/// column 36.
-std::string sending(const std::string& keys) {
-    return "  - {name: a, id: 1, send:  lan, " + keys + to_wan + "}\n";
-}
-std::string receiving(const std::string& keys) {
-    return "  - {name: a, id: 1, receive: lan" + (keys.empty() ? "" : ", " + keys) +
-           ", over: {port: wan}}\n";
-}
-
-}  // namespace
 
 TEST_CASE("A lane is sealed with aes-256-gcm unless it says otherwise") {
     const Site site;
@@ -113,26 +29,6 @@ TEST_CASE("A lane is sealed with aes-256-gcm unless it says otherwise") {
     CHECK_FALSE(clear.keys);
 }
 
-TEST_CASE("A node's own key pair is shared by it and its lanes, wherever `keys` stands") {
-    const Site site;
-    const std::string lanes = sending("receiver: \"" + public_text(1) + "\"") +
-                              "  - {name: b, id: 2, receive: tun, sender: " + public_text(2) +
-                              ", over: {port: far}}\n";
-    const std::string head(node_head);
-    const std::string first = std::string(tail) + head + lanes;
-    for (const std::string& text : {head + lanes + std::string(tail), first}) {
-        const config::Loaded loaded = without_unused(site.parse(text));
-        INFO(config::report(loaded));
-        REQUIRE(loaded.good());
-        REQUIRE(loaded.spec.keys);
-        CHECK(loaded.spec.keys->open == public_key(own_seed));
-        CHECK(loaded.spec.lanes.at(0).keys->own == loaded.spec.keys);
-        CHECK(loaded.spec.lanes.at(1).keys->own == loaded.spec.keys);
-        CHECK(loaded.spec.lanes.at(1).keys->peers == std::vector{public_key(2)});
-        CHECK(loaded.spec.state == site.folder / "s");
-    }
-}
-
 TEST_CASE("A shared secret works alone, without keys of the node, and on top of keys") {
     const Site site;
     const config::Loaded alone = site.load(sending("secret: lane.psk"), "state: s\n");
@@ -148,26 +44,6 @@ TEST_CASE("A shared secret works alone, without keys of the node, and on top of 
         site.good(receiving("sender: " + public_text(1) + ", secret: " + site.folder / "lane.psk"));
     CHECK(both.at(0).keys->by_keys());
     CHECK(both.at(0).keys->secret->secret == private_key(secret_seed).secret);
-}
-
-TEST_CASE("A file that many lanes name, in whatever spelling, is read once") {
-    const Site site;
-    std::string table = "name,id,receive,over.port,secret\n";
-    const std::vector<std::string> names = {"lane.psk", "./lane.psk", site.folder / "lane.psk"};
-    for (std::size_t i = 0; i < 9; ++i) {
-        const std::string n = std::to_string(i + 1);
-        table += "lane" + n + "," + n + ",lan,wan," + names[i % names.size()] + "\n";
-    }
-    const config::Loaded loaded = site.parse(
-        std::string(node_head.substr(0, node_head.find("lanes:"))) + "tables: [t.csv]\nstate: s\n",
-        {{"t.csv", table}});
-    INFO(config::report(loaded));
-    REQUIRE(loaded.good());
-    REQUIRE(loaded.spec.lanes.size() == 9);
-    for (const LaneSpec& lane : loaded.spec.lanes) {
-        CHECK(lane.keys->secret == loaded.spec.lanes[0].keys->secret);
-    }
-    CHECK(loaded.spec.lanes[0].keys->secret.use_count() == 9);
 }
 
 TEST_CASE("A sending lane has one receiver to sixty-four") {
@@ -250,31 +126,6 @@ TEST_CASE("A lane without encryption has no keys") {
     });
 }
 
-TEST_CASE("Lanes with peers need a key of the node, and the first of them says so") {
-    const Site site;
-    const std::string lanes =
-        sending("receiver: " + public_text(1)) +
-        "  - {name: b, id: 2, receive: tun, over: {port: far}, sender: " + public_text(2) + "}\n";
-    expect(site.load(lanes, "state: s\n"),
-           {{"10:44: error: ", "but the node has no key of its own; expected `keys`"}},
-           site.file());
-    const auto with = [&](const std::string& keys) {
-        return site.load(lanes, keys + "state: s\n");
-    };
-    const std::string place = "12:7: error: ";
-    expect(with("keys: node.key\n"),
-           {{place, "expected a map for `keys`, found a text; write keys: {private: FILE}"}},
-           site.file());
-    expect(with("keys: {}\n"), {{place, "found an empty map"}}, site.file());
-    expect(with("keys: {privat: node.key}\n"),
-           {{place, "`keys` has no `private`"}, {"12:8: error: ", "did you mean `private`?"}},
-           site.file());
-    expect(with("keys: {private: [node.key]}\n"), {{"12:17: error: ", "found a list"}},
-           site.file());
-    expect(with("keys: {private: \"\"}\n"), {{"12:17: error: ", "found an empty text"}},
-           site.file());
-}
-
 TEST_CASE("A node's own public key as a peer is a warning") {
     const Site site;
     const std::string own = public_text(own_seed);
@@ -301,126 +152,6 @@ TEST_CASE("Sealed lanes without `state` are a warning that says what is lost") {
     expect(site.load(sending("secret: lane.psk"), ""),
            {{"1:1: warning: ", "add `state: DIRECTORY`"}}, site.file());
     CHECK(site.load(receiving("cipher: none"), "").diagnostics.empty());
-}
-
-TEST_CASE("A key file that cannot be taken is reported where it is named") {
-    const Site site;
-    const auto path = [&](const std::string& name) { return site.folder / name; };
-    site.folder.write("open.psk", private_text(1) + "\n", 0644);
-    site.folder.write("group.psk", private_text(1) + "\n", 0640);
-    site.folder.write("short.psk", private_text(1).substr(0, 40) + "\n");
-    site.folder.write("long.psk", private_text(1) + "\n" + private_text(2) + "\n");
-    site.folder.write("empty.psk", "");
-    site.folder.write("zero.psk", private_text(0));
-    const auto secret = [](const std::string& name) { return sending("secret: " + name); };
-    site.expect_all({
-        {secret("open.psk"),
-         {{"10:42: error: ",
-           "cannot take the key for `secret` of lane `a`; expected a file made by `lanes key "
-           "secret > FILE`; " +
-               path("open.psk") + ": group or others have access (mode 0644)"}}},
-        {secret("open.psk"), {{"10:42: error: ", "chmod 600 " + path("open.psk")}}},
-        {secret("group.psk"), {{"10:42: error: ", "mode 0640"}}},
-        {secret("none.psk"),
-         {{"10:42: error: ", path("none.psk") + ": No such file or directory"}}},
-        {secret("."), {{"10:42: error: ", "not a regular file"}}},
-        {secret("short.psk"), {{"10:42: error: ", "expected 44 characters of base64"}}},
-        {secret("long.psk"), {{"10:42: error: ", "expected 44 characters of base64"}}},
-        {secret("empty.psk"), {{"10:42: error: ", "expected 44 characters of base64"}}},
-        {secret("zero.psk"), {{"10:42: error: ", "it is all zeros"}}},
-        {secret("none.psk") + "  - {name: b, id: 2, receive: tun, secret: none.psk, over: {port: "
-                              "far}}\n",
-         {{"10:42: error: ", "No such file"}, {"11:44: error: ", "No such file"}}},
-        {secret("\"a\\nb\""), {{"10:42: error: ", "found a control character for `secret`"}}},
-        {secret("\"a\\x00b\""), {{"10:42: error: ", "a control character"}}},
-        {secret("\"a\\x1bb\""), {{"10:42: error: ", "a control character"}}},
-        {secret(std::string(5000, '.')), {{"10:42: error: ", "found more than 4095 bytes"}}},
-    });
-    site.folder.write("node.key", private_text(own_seed), 0604);
-    expect(
-        site.load(sending("receiver: " + public_text(1))),
-        {{"11:17: error: ", "`lanes key new > FILE`; " + path("node.key") + ": group or others"}},
-        site.file());
-}
-
-TEST_CASE("A public key that is none is refused, and not repeated") {
-    const Site site;
-    const auto receiver = [](const std::string& text) { return sending("receiver: " + text); };
-    const std::string zero = std::string(43, 'A') + "=";
-    const std::string expected = "expected 44 characters of base64";
-    site.expect_all({
-        {receiver(zero),
-         {{"10:44: error: ",
-           "`receiver` of lane `a`: not a public key: a point of "
-           "low order"}}},
-        {receiver("AQ" + zero.substr(2)), {{"10:44: error: ", "a point of low order"}}},
-        {receiver("texas.pub"), {{"10:44: error: ", expected}}},
-        {receiver("\"\""), {{"10:44: error: ", expected}}},
-        {receiver(public_text(1).substr(1)), {{"10:44: error: ", expected}}},
-        {receiver(public_text(1).substr(0, 43)), {{"10:44: error: ", expected}}},
-        {receiver("A" + public_text(1)), {{"10:44: error: ", expected}}},
-        {receiver("\" " + public_text(1) + "\""), {{"10:44: error: ", expected}}},
-        {receiver("[" + public_text(1) + ", \"x\\u0000\"]"),
-         {{"10:91: error: ", "`receiver` of lane `a`, 2 of 2: not a key"}}},
-        {receiving("sender: x"), {{"10:44: error: ", "prints at the sending node"}}},
-    });
-}
-
-TEST_CASE("No message repeats a key that was pasted, wherever it was pasted") {
-    const Site site;
-    const std::string key = "h7lAzx+/0123456789ABCDEFGHIJKLMNOPQRSTUVWXY=";
-    REQUIRE(crypto::parse_private(key));
-    const std::string core = key.substr(4, 36);
-    const std::string one = "receiver: " + public_text(1);
-    for (const std::string& text : {
-             sending("secret: " + key),
-             sending("secret: " + key.substr(0, 43)),
-             sending("secret: " + key.substr(0, 41)),
-             sending("secret: \"" + key + "\\n\""),
-             sending("secret: [" + key + "]"),
-             sending("secret: {" + key + ": 1}"),
-             sending("receiver: x" + key),
-             sending("receiver: " + key.substr(0, 43)),
-             sending("receiver: [x, " + key + "x]"),
-             receiving("sender: " + key + "x"),
-             sending(one + ", rekey: " + key),
-             sending(one + ", cipher: " + key),
-             sending(one + ", " + key + ": 1"),
-             sending(one + ", secrets: " + key),
-             sending(one + ", bundle: " + key),
-             "  - " + key + "\n",
-             "  - secret:" + key + "\n",
-         }) {
-        INFO(text);
-        const config::Loaded loaded = site.load(text);
-        CHECK_FALSE(loaded.good());
-        CHECK(config::report(loaded).find(core) == std::string::npos);
-    }
-    for (const std::string& behind : {
-             "keys: " + key,
-             "keys: {private: " + key + "}",
-             "keys: {private: " + key.substr(0, 43) + "}",
-             "keys: {private: [" + key + "]}",
-             "keys: {" + key + ": node.key}",
-             "keys: {private: node.key, public: 1, " + key + ": x}",
-             "crypto: " + key,
-             "crypto: {backend: " + key + "}",
-             key + ": x",
-             "tables: " + key,
-         }) {
-        INFO(behind);
-        const config::Loaded loaded =
-            site.load(sending("cipher: none"), "state: s\n" + behind + "\n");
-        CHECK_FALSE(loaded.good());
-        CHECK(config::report(loaded).find(core) == std::string::npos);
-    }
-    expect(site.load(sending("secret: " + key)),
-           {{"10:42: error: ",
-             "found what looks like a key for `secret` of lane `a`; expected the "
-             "name of a file"}},
-           site.file());
-    expect(site.load(sending("cipher: none"), "keys: {private: " + key + "}\n"),
-           {{"11:17: error: ", "found what looks like a key for `keys.private`"}}, site.file());
 }
 
 TEST_CASE("A table seals lanes as YAML does") {
