@@ -28,12 +28,12 @@ constexpr std::uint32_t extra_id_max = 4'000'000'000;
 constexpr std::uint32_t extra_window = 64;
 
 engine::Result<std::unique_ptr<engine::Port>> open_port(const engine::PortSpec& spec,
-                                                        unsigned queues) {
+                                                        const engine::WorkerCores& cores) {
     const drivers::Driver* driver = drivers::find_driver(spec.driver);
     if (driver == nullptr) {
         return engine::Error{0, "port " + spec.name + ": no driver named " + spec.driver};
     }
-    return driver->open(spec, queues);
+    return driver->open(spec, cores);
 }
 
 /// Adds receiving lanes to `spec` like its first one, but clear and with small windows.
@@ -85,7 +85,7 @@ std::string cause_of(const Control& control, const Fleet::Entry& entry) {
 /// One node. All that touches its Control happens on its thread, as in `lanes` on the main one.
 class RunningNode {
   public:
-    RunningNode(std::string file, NodeSpec spec) : file_(std::move(file)) {
+    RunningNode(std::string file, NodeSpec spec) : file_(std::move(file)), name_(spec.node) {
         thread_ = std::thread([this] { serve(); });
         try {
             ask<void>([&] { start(std::move(spec)); });
@@ -125,7 +125,33 @@ class RunningNode {
     /// Counters may be read from any thread.
     Control::Totals totals() const { return control_->totals(); }
 
+    void time_phases() {
+        for (const auto& worker : control_->workers()) {
+            worker->time_phases(engine::Worker::Phases::timed);
+        }
+        before_ = counted();
+    }
+    Nodes::Spent spent() const {
+        Nodes::Spent spent = counted();
+        spent.packets -= before_.packets;
+        for (std::size_t i = 0; i < spent.ticks.size(); ++i) spent.ticks[i] -= before_.ticks[i];
+        return spent;
+    }
+
   private:
+    Nodes::Spent counted() const {
+        Nodes::Spent sum;
+        sum.node = name_;
+        for (const auto& worker : control_->workers()) {
+            const engine::WorkerCounters& counters = worker->counters();
+            sum.packets += counters.received.get();
+            for (std::size_t i = 0; i < sum.ticks.size(); ++i) {
+                sum.ticks[i] += counters.ticks[i].get();
+            }
+        }
+        return sum;
+    }
+
     void start(NodeSpec spec) {
         auto control = Control::create(spec, open_port, Control::Threads::run);
         if (!control) throw std::runtime_error(file_ + ": " + control.error().message);
@@ -176,7 +202,9 @@ class RunningNode {
     }
 
     const std::string file_;
+    const std::string name_;
     std::unique_ptr<Control> control_;
+    Nodes::Spent before_;
     std::mutex mutex_;  ///< guards the two below
     std::deque<std::function<void()>> requests_;
     bool leaving_ = false;
@@ -211,6 +239,15 @@ class RunningNodes final : public Nodes {
             drops.emplace_back(std::string(engine::drop_texts[i].name), sums[i]);
         }
         return drops;
+    }
+
+    void time_phases() override {
+        for (const auto& node : nodes_) node->time_phases();
+    }
+    std::vector<Spent> spent() const override {
+        std::vector<Spent> all;
+        for (const auto& node : nodes_) all.push_back(node->spent());
+        return all;
     }
 
     std::vector<std::string> causes() const {

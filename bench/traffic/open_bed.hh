@@ -3,6 +3,7 @@
 // run, search and soak begin with. The file's format is in bench/README.md.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "bench/trial.hh"
+#include "engine/phase.hh"
 
 namespace lanes::bench {
 
@@ -29,6 +31,16 @@ class Nodes {
 
     /// Packets that the nodes dropped so far, by reason; for remarks and for soak's rows.
     virtual std::vector<std::pair<std::string, std::uint64_t>> drops() const = 0;
+
+    /// Where the workers of a node spent the rounds in which something came: ticks of each phase
+    /// (engine/phase.hh), and the packets that came, from time_phases() on.
+    struct Spent {
+        std::string node;
+        std::uint64_t packets = 0;
+        std::array<std::uint64_t, engine::phase_count> ticks{};
+    };
+    virtual void time_phases() = 0;
+    virtual std::vector<Spent> spent() const = 0;
 };
 
 struct Bed {

@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <stdexcept>
 
@@ -133,6 +134,7 @@ struct Overrides {
     std::vector<std::string> sizes;
     unsigned trials = 1;
     std::string metric = "packets_per_second";
+    bool stages = false;
 
     template <typename Value>
     static Value checked(std::optional<Value> value, const char* option, const std::string& why) {
@@ -182,6 +184,8 @@ class RunCommand final : public Command {
         app.add_option("--metric", options_.metric, "what stands for a row when it is compared")
             ->check(CLI::IsMember({"packets_per_second", "latency"}))
             ->capture_default_str();
+        app.add_flag("--stages", options_.stages,
+                     "where the workers of the nodes spend their time, in ticks per packet");
     }
 
     int run(Report& report, Progress& progress) override {
@@ -190,6 +194,9 @@ class RunCommand final : public Command {
         const Interruption interruption;
         engine::log_only(engine::Severity::error);
         Bed bed = open_scenario(loaded);
+        if (options_.stages && !bed.nodes) {
+            throw std::runtime_error("--stages: the scenario has no `nodes` whose workers to time");
+        }
         report.columns = columns();
         report.remarks = bed.remarks;
         const Scenario& scenario = loaded.scenario;
@@ -250,6 +257,7 @@ class RunCommand final : public Command {
                                     : scenario.rate.in_frames(testbed.frame_bits());
         const std::string name = replay ? "replay" : size.name;
         Sum sum;
+        if (options_.stages) bed.nodes->time_phases();
         for (unsigned trial = 0; trial < options_.trials && !interruption.here(); ++trial) {
             const std::string head = say("size ", name, ", trial ", std::to_string(trial + 1), "/",
                                          std::to_string(options_.trials), ": ");
@@ -258,7 +266,31 @@ class RunCommand final : public Command {
         }
         if (sum.packets_per_second.empty()) return;
         report.results.push_back(row(scenario, bed.name, name, rate_pps, sum));
+        if (options_.stages) add_stages(bed.nodes->spent(), report);
         remark(name, rate_pps, sum, report);
+    }
+
+    /// What a stage of a node is called in a row: its own name where there is but one node.
+    static std::string stage_name(const Nodes::Spent& spent, std::size_t stage, std::size_t nodes) {
+        static constexpr std::array<const char*, engine::phase_count> names = {
+            "receive", "classify", "transform", "transmit"};
+        return (nodes == 1 ? "" : spent.node + " ") + names[stage];
+    }
+
+    static void add_stages(const std::vector<Nodes::Spent>& all, Report& report) {
+        Json stages = Json::object();
+        for (const Nodes::Spent& spent : all) {
+            const auto packets = static_cast<double>(std::max<std::uint64_t>(spent.packets, 1));
+            for (std::size_t i = 0; i < spent.ticks.size(); ++i) {
+                const std::string name = stage_name(spent, i, all.size());
+                stages[name] = static_cast<double>(spent.ticks[i]) / packets;
+                if (report.results.size() > 1) continue;
+                report.columns.push_back({"stages." + name, name, 1});
+            }
+        }
+        Json& row = report.results.back();
+        row["stages"] = stages;
+        row["units"]["stages"] = "ticks per packet";
     }
 
     /// Ends the trial when somebody wants to go, and tells how it goes.

@@ -23,6 +23,8 @@ class FakeNodes final : public Nodes {
     }
     void set_extra_lanes(unsigned lanes) override { extra.push_back(lanes); }
     std::vector<std::pair<std::string, std::uint64_t>> drops() const override { return {}; }
+    void time_phases() override {}
+    std::vector<Spent> spent() const override { return {}; }
 
     std::atomic<bool> fails{false};
     unsigned reloads = 0;

@@ -107,6 +107,25 @@ TEST_CASE("Two sealed nodes in one process deliver every frame of a mix of sizes
     CHECK(drops_named(*bed.nodes, "bad_tag") == 0);
 }
 
+TEST_CASE("Nodes tell how long their workers were in each phase, once they time them") {
+    const Folder folder;
+    Bed bed = open_bed(sealed_bed(folder));
+    check_nothing_lost(bed.testbed->run(rate_pps, seconds / 2));
+    for (const Nodes::Spent& spent : bed.nodes->spent()) {
+        for (const std::uint64_t ticks : spent.ticks) CHECK(ticks == 0);
+    }
+    bed.nodes->time_phases();
+    const Trial trial = bed.testbed->run(rate_pps, seconds / 2);
+    check_nothing_lost(trial);
+    const auto spent = bed.nodes->spent();
+    REQUIRE(spent.size() == 2);
+    CHECK(spent[0].node != spent[1].node);
+    for (const Nodes::Spent& node : spent) {
+        CHECK(node.packets >= trial.sent);
+        for (const std::uint64_t ticks : node.ticks) CHECK(ticks > 0);
+    }
+}
+
 TEST_CASE("A bed can be closed and opened again, with the state its nodes left behind") {
     const Folder folder;
     const std::string file = sealed_bed(folder);

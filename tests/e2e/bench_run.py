@@ -154,6 +154,19 @@ def mistakes(world, host):
     good = scenario_file(world, "bed.yaml", BED % "")
     said = bench(host, good, "--rate", "5 kpp", status=2)
     lab.check("--rate" in said and "did you mean `kpps`" in said, f"option: {said}")
+    said = bench(host, good, "--stages", status=2)
+    lab.check("--stages: the scenario has no `nodes`" in said, f"stages without a node: {said}")
+
+
+def stages(host):
+    """Where the workers of the nodes spend their time, one name for each node and stage."""
+    bed = str(lab.ROOT / "bench" / "scenarios" / "clear.yaml")
+    row = bench(host, bed, "--json", "--stages", "--size", "64", "--seconds", "0.3")["results"][0]
+    names = {f"{node} {stage}" for node in ("sender", "receiver")
+             for stage in ("receive", "classify", "transform", "transmit")}
+    lab.equal(set(row["stages"]), names, "stages")
+    lab.check(all(ticks > 0 for ticks in row["stages"].values()), f"stages: {row['stages']}")
+    lab.equal(row["units"]["stages"], "ticks per packet", "unit")
 
 
 def interrupted(world, host):
@@ -197,6 +210,7 @@ def scenario(world):
     plain(world, host)
     replay(world, host)
     mistakes(world, host)
+    stages(host)
     interrupted(world, host)
     through_a_node(world)
 
