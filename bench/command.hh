@@ -35,6 +35,7 @@ class Command {
 
 std::unique_ptr<Command> make_pipeline_command();
 std::unique_ptr<Command> make_lookup_command();
+std::unique_ptr<Command> make_changes_command();
 std::unique_ptr<Command> make_run_command();
 std::unique_ptr<Command> make_search_command();
 std::unique_ptr<Command> make_soak_command();

@@ -31,7 +31,9 @@ struct Entry {
 constexpr Entry entries[] = {
     {"pipeline", "the engine alone, on memory ports: clocks per packet of one half of a lane",
      make_pipeline_command},
-    {"lookup", "finding a lane by its id among many", make_lookup_command},
+    {"lookup", "finding a lane by its id or by match among many", make_lookup_command},
+    {"changes", "lanes that come, change and go among many while frames flow",
+     make_changes_command},
     {"run", "traffic through real ports, as a scenario file says", make_run_command},
     {"search", "the rates that a system forwards without loss and with little",
      make_search_command},

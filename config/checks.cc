@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -163,6 +164,24 @@ class Checks {
         }
     }
 
+    /// An af_xdp port that takes only lane packets leaves all other frames to the kernel.
+    void frames_left_to_kernel() {
+        std::vector<bool> said(node_.ports.size());
+        for (std::size_t lane = 0; lane < places_.size(); ++lane) {
+            const PortIndex port = node_.lanes[lane].port;
+            if (places_[lane].takes.line == 0 || port == no_port || said[port]) continue;
+            const engine::PortSpec& spec = node_.ports[port];
+            if (spec.driver != "af_xdp" || spec.take == engine::PortSpec::Take::all) continue;
+            said[port] = true;
+            diagnostics_.error(
+                places_[lane].takes,
+                say("lane ", shown(node_.lanes[lane].name), " is to take frames of port ",
+                    shown(spec.name),
+                    ", which leaves all but lane packets to the kernel; expected a port that "
+                    "takes all; add `take: all` to the port"));
+        }
+    }
+
     void unused_ports() {
         if (ports_.missed()) return;
         for (const PortTable::Facts& facts : ports_.all()) {
@@ -184,6 +203,15 @@ class Checks {
         return entries;
     }
 
+    /// The device without its arguments, a PCI address with its domain.
+    static std::string ethdev_of(const engine::PortSpec& port) {
+        std::string name = port.device.substr(0, port.device.find(','));
+        if (std::count(name.begin(), name.end(), ':') == 1) name = "0000:" + name;
+        if (name.find(':') == name.npos) return name;
+        for (char& c : name) c = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+        return name;
+    }
+
     /// `ends` counts the ports that share the memory wire of `port`: two may.
     static bool clash(const engine::PortSpec& port, const engine::PortSpec& other,
                       std::size_t& ends) {
@@ -193,6 +221,11 @@ class Checks {
         if (tunnels && other_tunnels) return same_device;
         if (port.driver != other.driver) return false;
         if (port.driver == "memory") return same_device && ++ends == 2;
+        // Both keep a device to themselves: af_xdp by its queues, dpdk by its name.
+        if (port.driver == "af_xdp") return same_device;
+        if (port.driver == "dpdk") {
+            return !port.device.empty() && ethdev_of(port) == ethdev_of(other);
+        }
         if (port.driver != "udp" || port.addresses.empty() || other.addresses.empty()) return false;
         return port.listen == other.listen &&
                port.addresses[0].address == other.addresses[0].address;
@@ -213,6 +246,7 @@ void check_node(const NodeSpec& node, const std::vector<LanePlaces>& places, con
     checks.ids();
     checks.takes();
     checks.devices();
+    checks.frames_left_to_kernel();
     checks.unused_ports();
 }
 

@@ -15,6 +15,7 @@
 #include <memory>
 #include <utility>
 
+#include "config/bypass.hh"
 #include "config/checks.hh"
 #include "config/lanes.hh"
 #include "config/ports.hh"
@@ -60,6 +61,7 @@ class NodeReader {
         const Node* ports = root.find("ports");
         if (ports != nullptr) {
             read_ports(*ports, node_, ports_, diagnostics_);
+            read_dpdk(root.find("dpdk"));
         } else {
             diagnostics_.error(root.at,
                                "the node has no `ports`; expected at least one; add "
@@ -73,8 +75,9 @@ class NodeReader {
 
   private:
     void refuse_unknown(const Node& root) {
-        static constexpr std::array<std::string_view, 9> keys = {
-            "crypto", "keys", "lanes", "node", "poll", "ports", "state", "tables", "workers"};
+        static constexpr std::array<std::string_view, 10> keys = {
+            "crypto", "dpdk",  "keys",  "lanes",  "node",
+            "poll",   "ports", "state", "tables", "workers"};
         for (const Node& child : root.children) {
             if (std::find(keys.begin(), keys.end(), child.key) != keys.end()) continue;
             unknown_key(child, "the node file", keys, diagnostics_);
@@ -173,6 +176,21 @@ class NodeReader {
             const auto word = read_word(scalar, field, backends, diagnostics_);
             if (word) node_.backend = backends[*word];
         }
+    }
+
+    /// The EAL is one for the whole process: each dpdk port gets the same arguments for it.
+    void read_dpdk(const Node* node) {
+        const std::vector<std::string> eal = read_eal(node, diagnostics_);
+        bool used = false;
+        for (engine::PortSpec& port : node_.ports) {
+            if (port.driver != "dpdk") continue;
+            port.eal = eal;
+            used = true;
+        }
+        if (node == nullptr || used || ports_.missed_driver()) return;
+        diagnostics_.warning(node->key_at,
+                             "`dpdk` says nothing to anybody: no port has `driver: dpdk`; remove "
+                             "it, or add such a port");
     }
 
     /// Whether there is a list to go through; reports what is none.

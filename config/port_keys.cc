@@ -25,7 +25,11 @@ constexpr PortKeySet speaks = keys(address, mtu, listen, source_port);
 // clang-format off
 constexpr DriverKeys drivers[] = {
     // driver     kind                required      optional
-    {"af_packet", PortKind::ethernet, keys(device), speaks | keys(promiscuous, ring_frames)},
+    {"af_packet", PortKind::ethernet, keys(device), speaks | keys(promiscuous, ring_frames, workers)},
+    {"af_xdp",    PortKind::ethernet, keys(device),
+        speaks | keys(busy_poll, gateway, mode, promiscuous, ring_frames, take, workers)},
+    {"dpdk",      PortKind::ethernet, keys(device),
+        speaks | keys(gateway, promiscuous, ring_frames, workers), ethdev},
     {"memory",    PortKind::ethernet, keys(device), speaks | keys(ring_frames), wire},
     {"pcap",      PortKind::ethernet, keys(),       keys(read, write, repeat, pace, mtu)},
     {"tap",       PortKind::ethernet, keys(device), keys(address, mtu)},
@@ -36,8 +40,11 @@ constexpr DriverKeys drivers[] = {
 
 constexpr std::array key_names = {
     PortKeyName{"address", address},
+    PortKeyName{"busy_poll", busy_poll},
     PortKeyName{"device", device},
+    PortKeyName{"gateway", gateway},
     PortKeyName{"listen", listen},
+    PortKeyName{"mode", mode},
     PortKeyName{"mtu", mtu},
     PortKeyName{"pace", pace},
     PortKeyName{"promiscuous", promiscuous},
@@ -45,6 +52,8 @@ constexpr std::array key_names = {
     PortKeyName{"repeat", repeat},
     PortKeyName{"ring_frames", ring_frames},
     PortKeyName{"source_port", source_port},
+    PortKeyName{"take", take},
+    PortKeyName{"workers", workers},
     PortKeyName{"write", write},
 };
 

@@ -23,13 +23,18 @@ enum class PortKey : std::uint32_t {
     ring_frames = 1 << 8,
     source_port = 1 << 9,
     write = 1 << 10,
+    busy_poll = 1 << 11,
+    gateway = 1 << 12,
+    mode = 1 << 13,
+    take = 1 << 14,
+    workers = 1 << 15,
 };
 
 /// Several PortKeys as bits.
 using PortKeySet = std::uint32_t;
 
 /// What the `device` of a driver names, and so how it is spelt.
-enum class DeviceName : std::uint8_t { interface, wire };
+enum class DeviceName : std::uint8_t { interface, wire, ethdev };
 
 struct DriverKeys {
     std::string_view driver;

@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "config/bypass.hh"
 #include "config/text.hh"
 #include "engine/limits.hh"
 
@@ -21,19 +22,30 @@ constexpr NumberRule ring_rule{64, 65536, NumberRule::Base::decimal,
 /// Reads the keys of one port into its spec.
 class PortReader {
   public:
-    PortReader(const Owner& owner, const DriverKeys* driver, engine::PortSpec& spec,
-               Diagnostics& diagnostics)
-        : owner_(owner), driver_(driver), spec_(spec), diagnostics_(diagnostics) {}
+    /// `workers`: how many the node has; 0: not known.
+    PortReader(const Owner& owner, const DriverKeys* driver, std::size_t workers,
+               engine::PortSpec& spec, Diagnostics& diagnostics)
+        : owner_(owner),
+          driver_(driver),
+          workers_(workers),
+          spec_(spec),
+          diagnostics_(diagnostics) {}
 
     void read(const Node& value, PortKey key) {
         const Field field{value.key, owner_};
         switch (key) {
             case PortKey::address:
                 return read_addresses(value, field);
+            case PortKey::busy_poll:
+                return read_busy_poll(value, field, spec_, diagnostics_);
             case PortKey::device:
                 return read_device(scalar(value, field, "a name"), field);
+            case PortKey::gateway:
+                return read_gateways(value, field, spec_, diagnostics_);
             case PortKey::listen:
                 return set(spec_.listen, number(value, field, udp_port_rule));
+            case PortKey::mode:
+                return read_mode(value, field, spec_, diagnostics_);
             case PortKey::mtu:
                 return set(spec_.mtu, number(value, field, mtu_rule));
             case PortKey::pace:
@@ -49,6 +61,10 @@ class PortReader {
                 return set(spec_.ring_frames, number(value, field, ring_rule));
             case PortKey::source_port:
                 return set(spec_.source_port, number(value, field, udp_port_rule));
+            case PortKey::take:
+                return read_take(value, field, spec_, diagnostics_);
+            case PortKey::workers:
+                return read_receivers(value, field, workers_, spec_, diagnostics_);
             case PortKey::write:
                 return set(spec_.write,
                            read_path(scalar(value, field, "a path"), field, diagnostics_));
@@ -71,9 +87,14 @@ class PortReader {
     }
 
     void read_device(const Scalar& value, const Field& field) {
-        const bool wire = driver_ != nullptr && driver_->device == DeviceName::wire;
-        set(spec_.device, wire ? read_name(value, field, diagnostics_)
-                               : read_interface(value, field, diagnostics_));
+        switch (driver_ == nullptr ? DeviceName::interface : driver_->device) {
+            case DeviceName::interface:
+                return set(spec_.device, read_interface(value, field, diagnostics_));
+            case DeviceName::wire:
+                return set(spec_.device, read_name(value, field, diagnostics_));
+            case DeviceName::ethdev:
+                return set(spec_.device, read_ethdev(value, field, diagnostics_));
+        }
     }
 
     void read_pace(const Scalar& value, const Field& field) {
@@ -134,6 +155,7 @@ class PortReader {
 
     const Owner owner_;
     const DriverKeys* const driver_;
+    const std::size_t workers_;
     engine::PortSpec& spec_;
     Diagnostics& diagnostics_;
 };
@@ -168,7 +190,9 @@ void refuse_port_key(const Node& child, const Owner& owner, const DriverKeys* dr
                               "; expected one of ", listed(valid));
     if (driver != nullptr) message += say(" (driver ", driver->driver, ")");
     if (known != nullptr) {
-        message += say("; only ", listed(drivers_with(known->key)), " take it: remove it");
+        const auto takers = drivers_with(known->key);
+        message += say("; only ", listed(takers), takers.size() == 1 ? " takes" : " take",
+                       " it: remove it");
     } else if (nearest(child.key, valid)) {
         message += did_you_mean(child.key, valid);
     } else {
@@ -214,7 +238,7 @@ void read_port(const Node& port, const Owner& owner, std::size_t workers, engine
         return;
     }
     facts.driver = read_driver(port, owner, spec, diagnostics);
-    PortReader reader(owner, facts.driver, spec, diagnostics);
+    PortReader reader(owner, facts.driver, workers, spec, diagnostics);
     for (const Node& child : port.children) {
         if (child.key == "driver") continue;
         const auto rows = port_key_names();
@@ -230,6 +254,7 @@ void read_port(const Node& port, const Owner& owner, std::size_t workers, engine
     }
     if (facts.driver != nullptr) require_keys(port, owner, *facts.driver, diagnostics);
     check_source_ports(port, owner, spec, workers, diagnostics);
+    check_gateways(port, owner, spec, diagnostics);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 // calls read_ports(); whatever reads lanes looks ports up by name here.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,6 +39,11 @@ class PortTable {
 
     /// Whether some lane named a port that is not here: then nobody can say which are unused.
     bool missed() const noexcept { return missed_; }
+    /// Whether some port's driver is not known: then nobody can say what its ports are.
+    bool missed_driver() const noexcept {
+        return std::any_of(facts_.begin(), facts_.end(),
+                           [](const Facts& facts) { return facts.driver == nullptr; });
+    }
 
   private:
     std::vector<Facts> facts_;

@@ -1,6 +1,6 @@
 // The memory driver: two ports of one process that name the same `device` are the two ends of a
 // wire of memory. Frames move by descriptor, never by copy, and all memory ports of a process with
-// the same frame size share one FrameMemory, so that a frame received on one is passed to any
+// the same frame size share one FramePool, so that a frame received on one is passed to any
 // other. This is the port that tests and benchmarks use; it has no kernel in it.
 //
 // Each direction of each queue is a single-producer, single-consumer ring (Lamport 1983, with each
@@ -16,14 +16,14 @@
 #include <vector>
 
 #include "drivers/open.hh"
-#include "engine/memory.hh"
+#include "engine/frame_pool.hh"
 
 namespace lanes::drivers {
 namespace {
 
 using engine::Burst;
 using engine::Frame;
-using engine::FrameMemory;
+using engine::FramePool;
 using engine::PortInfo;
 using engine::WorkerCounters;
 
@@ -108,7 +108,7 @@ class Ring {
 /// What two ports share. rings[end][queue] carries what port `end` sends.
 struct Wire {
     ~Wire() {
-        FrameMemory::Cache cache(*memory);
+        FramePool::Cache cache(*memory);
         Burst burst;
         for (auto& end : rings) {
             for (auto& ring : end) {
@@ -119,18 +119,18 @@ struct Wire {
         }
     }
 
-    std::shared_ptr<FrameMemory> memory;
+    std::shared_ptr<FramePool> memory;
     std::vector<std::unique_ptr<Ring>> rings[2];
     bool taken[2] = {false, false};
 };
 
 std::mutex registry_mutex;  // guards the three below; set-up path only
 std::map<std::string, std::weak_ptr<Wire>> wires;
-std::map<std::uint32_t, std::weak_ptr<FrameMemory>> memories;
+std::map<std::uint32_t, std::weak_ptr<FramePool>> memories;
 
 class MemoryRx final : public engine::RxQueue {
   public:
-    MemoryRx(Ring& ring, FrameMemory& memory) : ring_(ring), memory_(memory), cache_(memory) {}
+    MemoryRx(Ring& ring, FramePool& memory) : ring_(ring), memory_(memory), cache_(memory) {}
 
     unsigned receive(Burst& burst, WorkerCounters&) noexcept override { return ring_.get(burst); }
     void release(Burst& burst) noexcept override {
@@ -140,17 +140,17 @@ class MemoryRx final : public engine::RxQueue {
     }
     int wake_fd() const noexcept override { return ring_.wake_fd(); }
     bool prepare_sleep() noexcept override { return ring_.arm(); }
-    FrameMemory* memory() const noexcept override { return &memory_; }
+    engine::FrameMemory* memory() const noexcept override { return &memory_; }
 
   private:
     Ring& ring_;
-    FrameMemory& memory_;
-    FrameMemory::Cache cache_;
+    FramePool& memory_;
+    FramePool::Cache cache_;
 };
 
 class MemoryTx final : public engine::TxQueue {
   public:
-    MemoryTx(Ring& ring, FrameMemory& memory) : ring_(ring), memory_(memory), cache_(memory) {}
+    MemoryTx(Ring& ring, FramePool& memory) : ring_(ring), memory_(memory), cache_(memory) {}
     ~MemoryTx() override {
         for (unsigned i = 0; i < claimed_; ++i) cache_.give(room_[i].token);
     }
@@ -200,7 +200,7 @@ class MemoryTx final : public engine::TxQueue {
     unsigned pass_room() noexcept override { return ring_.room(); }
     void flush(WorkerCounters&) noexcept override { ring_.publish(); }
     std::uint32_t max_len() const noexcept override { return memory_.frame_bytes(); }
-    FrameMemory* memory() const noexcept override { return &memory_; }
+    engine::FrameMemory* memory() const noexcept override { return &memory_; }
 
   private:
     void put(const Frame& frame, WorkerCounters& worker) noexcept {
@@ -211,8 +211,8 @@ class MemoryTx final : public engine::TxQueue {
     }
 
     Ring& ring_;
-    FrameMemory& memory_;
-    FrameMemory::Cache cache_;
+    FramePool& memory_;
+    FramePool::Cache cache_;
     unsigned claimed_ = 0;
     std::array<Frame, engine::burst_max> room_;
 };
@@ -253,10 +253,10 @@ std::uint32_t frame_bytes_for(std::uint32_t mtu) {
     return engine::frame_bytes_max + engine::headroom_bytes;
 }
 
-engine::Result<std::shared_ptr<FrameMemory>> shared_memory(std::uint32_t frame_bytes) {
+engine::Result<std::shared_ptr<FramePool>> shared_memory(std::uint32_t frame_bytes) {
     if (auto memory = memories[frame_bytes].lock()) return memory;
     // Enough for several wires with full rings; what is not used costs no page.
-    auto memory = FrameMemory::create(frame_bytes, 256 * 1024);
+    auto memory = FramePool::create(frame_bytes, 256 * 1024);
     if (memory) memories[frame_bytes] = *memory;
     return memory;
 }
@@ -278,7 +278,8 @@ engine::Result<std::shared_ptr<Wire>> find_wire(const engine::PortSpec& spec, un
 
 }  // namespace
 
-OpenResult open_memory(const engine::PortSpec& spec, unsigned queues) {
+OpenResult open_memory(const engine::PortSpec& spec, const engine::WorkerCores& cores) {
+    const unsigned queues = cores.count();
     const std::lock_guard lock(registry_mutex);
     const std::string who = "port " + spec.name + ": memory wire " + spec.device;
     const std::uint32_t mtu = spec.mtu == 0 ? 1500 : spec.mtu;

@@ -9,11 +9,13 @@ namespace lanes::drivers {
 
 using OpenResult = engine::Result<std::unique_ptr<engine::Port>>;
 
-OpenResult open_af_packet(const engine::PortSpec& spec, unsigned queues);
-OpenResult open_memory(const engine::PortSpec& spec, unsigned queues);
-OpenResult open_pcap(const engine::PortSpec& spec, unsigned queues);
-OpenResult open_tap(const engine::PortSpec& spec, unsigned queues);
-OpenResult open_tun(const engine::PortSpec& spec, unsigned queues);
-OpenResult open_udp(const engine::PortSpec& spec, unsigned queues);
+OpenResult open_af_packet(const engine::PortSpec& spec, const engine::WorkerCores& cores);
+OpenResult open_af_xdp(const engine::PortSpec& spec, const engine::WorkerCores& cores);
+OpenResult open_dpdk(const engine::PortSpec& spec, const engine::WorkerCores& cores);
+OpenResult open_memory(const engine::PortSpec& spec, const engine::WorkerCores& cores);
+OpenResult open_pcap(const engine::PortSpec& spec, const engine::WorkerCores& cores);
+OpenResult open_tap(const engine::PortSpec& spec, const engine::WorkerCores& cores);
+OpenResult open_tun(const engine::PortSpec& spec, const engine::WorkerCores& cores);
+OpenResult open_udp(const engine::PortSpec& spec, const engine::WorkerCores& cores);
 
 }  // namespace lanes::drivers

@@ -224,7 +224,8 @@ Result<void> PcapPort::open(unsigned queues) {
 
 }  // namespace
 
-OpenResult open_pcap(const PortSpec& spec, unsigned queues) {
+OpenResult open_pcap(const PortSpec& spec, const engine::WorkerCores& cores) {
+    const unsigned queues = cores.count();
     auto port = std::make_unique<PcapPort>(spec);
     if (auto opened = port->open(queues); !opened) return opened.error();
     return std::unique_ptr<engine::Port>(std::move(port));

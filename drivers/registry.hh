@@ -17,6 +17,9 @@ struct Driver {
 
 std::span<const Driver> all_drivers() noexcept;
 
+/// Whether this program can open its ports; the libraries of some may be left out of a build.
+bool built(const Driver& driver) noexcept;
+
 /// nullptr when there is none of that name.
 const Driver* find_driver(std::string_view name) noexcept;
 

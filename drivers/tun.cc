@@ -265,12 +265,12 @@ OpenResult open_either(const PortSpec& spec, unsigned queues, PortKind kind) {
 
 }  // namespace
 
-OpenResult open_tap(const PortSpec& spec, unsigned queues) {
-    return open_either(spec, queues, PortKind::ethernet);
+OpenResult open_tap(const PortSpec& spec, const engine::WorkerCores& cores) {
+    return open_either(spec, cores.count(), PortKind::ethernet);
 }
 
-OpenResult open_tun(const PortSpec& spec, unsigned queues) {
-    return open_either(spec, queues, PortKind::ip);
+OpenResult open_tun(const PortSpec& spec, const engine::WorkerCores& cores) {
+    return open_either(spec, cores.count(), PortKind::ip);
 }
 
 }  // namespace lanes::drivers

@@ -265,7 +265,8 @@ Result<std::uint32_t> UdpPort::add_endpoint(const Endpoint& destination) {
 
 }  // namespace
 
-OpenResult open_udp(const PortSpec& spec, unsigned queues) {
+OpenResult open_udp(const PortSpec& spec, const engine::WorkerCores& cores) {
+    const unsigned queues = cores.count();
     if (spec.addresses.size() != 1) {
         return failure(spec, 0, "a udp port speaks from exactly one address",
                        "give it one `address`, and use two ports for two");

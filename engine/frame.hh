@@ -41,6 +41,10 @@ class Burst {
     unsigned room() const noexcept { return burst_max - size_; }
     void clear() noexcept { size_ = 0; }
     void push(const Frame& frame) noexcept { frames_[size_++] = frame; }
+    /// Keeps the first `size` frames, of at least as many.
+    void truncate(unsigned size) noexcept { size_ = size; }
+    /// One frame more, all fields of which the caller sets: in place, without a copy.
+    Frame& add() noexcept { return frames_[size_++]; }
     /// There is room() for them.
     void append(std::span<const Frame> frames) noexcept {
         std::memcpy(frames_.data() + size_, frames.data(), frames.size_bytes());

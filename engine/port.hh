@@ -24,11 +24,19 @@
 #include "engine/counters.hh"
 #include "engine/drop.hh"
 #include "engine/frame.hh"
+#include "engine/limits.hh"
 #include "engine/result.hh"
+#include "engine/worker_cores.hh"
 
 namespace lanes::engine {
 
-class FrameMemory;
+/// A memory that frames live in. Ports pass frames to each other when they share one, and copy
+/// otherwise; what it is made of only the drivers know that share it (FramePool is one).
+class FrameMemory {
+  protected:
+    FrameMemory() = default;
+    ~FrameMemory() = default;
+};
 
 /// What travels through a port: whole Ethernet frames, IP packets, lane packets in UDP datagrams
 /// (the addresses are the kernel's business), opaque messages, or bytes.
@@ -39,8 +47,9 @@ enum class PortKind : std::uint8_t { ethernet, ip, carrier, datagram, stream };
 struct PortSpec {
     std::string name;
     std::string driver;
-    std::string device;                 ///< interface; memory: the wire that two ports share
-    std::vector<IpPrefix> addresses;    ///< tap, tun: set on it; af_packet, udp: speak from these
+    std::string device;  ///< interface; memory: the wire that two ports share; dpdk: PCI address or
+                         ///< virtual device, such as net_null0,size=64
+    std::vector<IpPrefix> addresses;    ///< tap, tun: set on it; others: speak from these
     std::uint32_t mtu = 0;              ///< bytes; 0: the device's own, or 1500
     std::uint16_t listen = 4790;        ///< UDP port at which lane packets arrive
     std::uint16_t source_port = 61440;  ///< UDP source port of subspace 0; subspace n adds n
@@ -49,7 +58,20 @@ struct PortSpec {
     std::uint32_t repeat = 1;           ///< pcap: times that the file is replayed; 0: for ever
     enum class Pace : std::uint8_t { recorded, fast } pace = Pace::recorded;  ///< pcap: replay
     enum class Promiscuous : std::uint8_t { no, yes } promiscuous = Promiscuous::yes;
-    std::uint32_t ring_frames = 4096;  ///< frames of each ring, power of two (af_packet, memory)
+    std::uint32_t ring_frames = 4096;  ///< frames of each ring, power of two
+    /// Workers that receive from it (af_packet, af_xdp, dpdk); empty: all, or as many as the device
+    /// has queues.
+    std::vector<unsigned> workers;
+    /// af_xdp: frames that the engine takes from the kernel: lane packets that are for it, or all.
+    enum class Take : std::uint8_t { lanes, all } take = Take::lanes;
+    /// af_xdp: how frames come; automatic tries the three in this order.
+    enum class XdpMode : std::uint8_t { automatic, zero_copy, copy, generic };
+    XdpMode mode = XdpMode::automatic;
+    std::uint32_t busy_poll_us = 0;  ///< af_xdp: time that the kernel polls the device; 0: never
+    /// Where no kernel speaks for the port (dpdk; af_xdp that takes all): next hop of what is not
+    /// on the link, at most one for each of IPv4 and IPv6.
+    std::vector<IpAddress> gateways;
+    std::vector<std::string> eal;  ///< dpdk: the node's own arguments for the EAL, as they are
 
     bool operator==(const PortSpec&) const = default;
 };
@@ -150,9 +172,13 @@ class Port {
 
     virtual const PortInfo& info() const noexcept = 0;
 
-    /// The queues of worker `queue`; there are as many as the port was opened with.
+    /// How many receive queues there are; 0: one for each worker.
+    virtual unsigned rx_queues() const noexcept { return 0; }
+    /// The worker that receive queue `queue` is for; one may have several.
+    virtual unsigned rx_worker(unsigned queue) const noexcept { return queue; }
     virtual RxQueue& rx(unsigned queue) noexcept = 0;
-    virtual TxQueue& tx(unsigned queue) noexcept = 0;
+    /// The transmit queue of a worker.
+    virtual TxQueue& tx(unsigned worker) noexcept = 0;
 
     /// Carrier ports only, Control only: makes `destination` known and returns its index for
     /// Frame::endpoint. The same destination gives the same index. Others: always 0.
@@ -166,11 +192,16 @@ class Port {
     /// port `listen` of the engine's addresses (no ICMP port unreachable).
     virtual Result<void> silence_host();
 
+    /// Whether its receive queues must be served in any case, because the port answers its
+    /// neighbours and hears from them itself.
+    virtual bool answers() const noexcept { return false; }
+
     /// Control only: what the device lost.
     virtual DeviceLoss loss() noexcept { return {}; }
 };
 
-/// Opens a port with one receive and one transmit queue per worker. The error names the port.
-using OpenPort = Result<std::unique_ptr<Port>> (*)(const PortSpec& spec, unsigned queues);
+/// Opens a port with one transmit queue for each worker, and as many receive queues as spec.workers
+/// names, or one for each. The error names the port.
+using OpenPort = Result<std::unique_ptr<Port>> (*)(const PortSpec& spec, const WorkerCores& cores);
 
 }  // namespace lanes::engine

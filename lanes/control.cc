@@ -29,6 +29,17 @@ void translate(std::vector<LaneSpec>& lanes, const std::vector<PortIndex>& slot_
     }
 }
 
+/// Whether the lane names ports of a node that has `ports` of them, and those that its role needs.
+engine::Result<void> check_ports(const LaneSpec& lane, std::size_t ports) {
+    bool good = lane.port < ports && (lane.patch_to == no_port || lane.patch_to < ports);
+    good = good && (lane.patch_to != no_port) == (lane.role == Role::patch);
+    good = good && lane.paths.empty() == (lane.role == Role::patch);
+    for (const PathSpec& path : lane.paths) good = good && path.port < ports;
+    if (good) return {};
+    return engine::Error{0,
+                         "lane " + lane.name + ": it names a port that is not there, or too few"};
+}
+
 }  // namespace
 
 engine::Result<std::unique_ptr<Control>> Control::create(const NodeSpec& spec, PortOpener open,
@@ -42,6 +53,13 @@ engine::Result<Control::Parts> Control::open_parts(const NodeSpec& spec, World& 
     auto table = LaneTable::create(lanes_max, workers, *parts.quiescent);
     if (!table) return table.error();
     parts.table = std::move(*table);
+    // Old and new ones lie side by side for a moment.
+    auto plans = PlanStore::create(2 * lanes_max);
+    if (!plans) return plans.error();
+    parts.plans = std::make_unique<PlanStore>(std::move(*plans));
+    auto rules = MatchRules::create(2 * lanes_max);
+    if (!rules) return rules.error();
+    parts.rules = std::make_unique<MatchRules>(std::move(*rules));
     auto reassembly = Reassembly::create();
     if (!reassembly) return reassembly.error();
     parts.reassembly = std::move(*reassembly);
@@ -83,13 +101,15 @@ engine::Result<std::unique_ptr<Control>> Control::create(const NodeSpec& spec, P
 Control::Control(const NodeSpec& spec, PortOpener open, Parts parts, const World& world)
     : quiescent_(std::move(parts.quiescent)),
       table_(std::move(parts.table)),
+      plans_(std::move(parts.plans)),
+      rules_(std::move(parts.rules)),
       reassembly_(std::move(parts.reassembly)),
       workshops_(std::move(parts.workshops)),
       outbox_(std::move(parts.outbox)),
       dispatch_(*table_),
       store_(std::move(parts.store)),
-      ports_(std::move(open), static_cast<unsigned>(spec.cores.size())),
-      fleet_(*table_, ports_, next_hops_),
+      ports_(std::move(open), engine::WorkerCores(spec.cores)),
+      fleet_(*table_, ports_, next_hops_, *plans_, *rules_),
       keeper_(std::make_unique<Keeper>(Keeper::Tools{*quiescent_, workshops_, own_counters_,
                                                      *outbox_, *store_, world.clock, world.random},
                                        std::move(parts.backend))),
@@ -126,7 +146,6 @@ engine::Result<Fleet::Tally> Control::apply(NodeSpec next) {
     for (const LaneSpec& lane : next.lanes) {
         if (auto ok = keeper_->check(lane); !ok) return ok.error();
     }
-    next_hops_.begin();
     auto ports = ports_.prepare(next.ports);
     if (!ports) return ports.error();
     FormerPorts before;
@@ -136,7 +155,7 @@ engine::Result<Fleet::Tally> Control::apply(NodeSpec next) {
         return opened.error();
     }
     translate(next.lanes, ports->slot_of);
-    auto lanes = fleet_.prepare(next.lanes, ports->changed_mask());
+    auto lanes = fleet_.prepare(std::move(next.lanes), ports->changed_mask());
     if (!lanes) {
         ports_.undo(*ports);
         for (const auto& [slot, spec] : ports->changed) ports_.close(slot);
@@ -145,16 +164,45 @@ engine::Result<Fleet::Tally> Control::apply(NodeSpec next) {
     }
     // Nothing fails from here on.
     const Fleet::Tally tally = lanes->tally;
-    fleet_.commit(std::move(*lanes));
-    const NodeSpec former = std::exchange(spec_, std::move(next));
-    keeper_->detach(fleet_);
-    use_ports();
-    keeper_->attach(fleet_);
+    next.lanes.clear();
+    spec_ = std::move(next);
+    slot_of_ = std::move(ports->slot_of);
+    commit(std::move(*lanes));
     for (const PortIndex slot : ports->removed) ports_.drop(slot);
-    fleet_.reclaim();
-    next_hops_.sweep();
     next_hops_.refresh();
     return tally;
+}
+
+engine::Result<Fleet::Tally> Control::change(LaneChange change) {
+    for (const LaneSpec& lane : change.put) {
+        if (auto ok = keeper_->check(lane); !ok) return ok.error();
+        if (auto ok = check_ports(lane, slot_of_.size()); !ok) return ok.error();
+    }
+    translate(change.put, slot_of_);
+    auto lanes = fleet_.prepare(std::move(change));
+    if (!lanes) return lanes.error();
+    const Fleet::Tally tally = lanes->tally;
+    commit(std::move(*lanes));
+    next_hops_.ask_new();
+    return tally;
+}
+
+// Nothing fails from here on. A change of lanes that wants nothing else of the ports costs one
+// grace period; otherwise the ports' plans and the workers' programs change too.
+void Control::commit(Fleet::Change change) {
+    const PortUses::Masks before = fleet_.uses().masks();
+    const bool whole = change.whole;
+    const Fleet::Turnover turnover = fleet_.commit(std::move(change));
+    keeper_->detach(turnover);
+    std::vector<std::unique_ptr<const PortPlan>> former;
+    if (whole || fleet_.uses().masks() != before) {
+        former = use_ports();
+        publish_programs(0);
+    } else {
+        quiescent_->wait();
+    }
+    keeper_->attach(turnover);
+    fleet_.reclaim();
 }
 
 // Closes every changed port and opens it as it is to be. Lanes that use one of them are out of
@@ -190,65 +238,37 @@ void Control::restore(const FormerPorts& before) {
         }
         reopened |= bit(slot);
     }
-    auto lanes = fleet_.prepare(spec_.lanes, reopened, Fleet::OnFailure::suspend);
-    if (!lanes) return engine::log(engine::Severity::error, lanes.error().message);
-    fleet_.commit(std::move(*lanes));
-    keeper_->detach(fleet_);
-    use_ports();
-    keeper_->attach(fleet_);
+    const Fleet::Turnover turnover = fleet_.commit(fleet_.replan(reopened));
+    keeper_->detach(turnover);
+    const auto former = use_ports();
+    publish_programs(0);
+    keeper_->attach(turnover);
     fleet_.reclaim();
 }
 
-// Works out what each port is for, tells the stages and the workers, and waits until they know.
-void Control::use_ports() {
-    std::array<std::vector<MatchTable::Entry>, engine::ports_max> sources;
-    std::uint64_t carries = 0;
-    std::uint64_t silent = 0;
-    std::uint64_t egress = 0;
-    announces_ = false;
-    for (const LaneSpec& spec : spec_.lanes) {
-        Lane* lane = fleet_.lane(spec.name);
-        announces_ = announces_ || (spec.keys && spec.role == Role::send);
-        switch (spec.role) {
-            case Role::patch:
-                egress |= bit(spec.patch_to);
-                [[fallthrough]];
-            case Role::send:
-                if (spec.match) sources[spec.port].push_back({spec.match.get(), lane});
-                break;
-            case Role::receive:
-                egress |= bit(spec.port);
-                break;
-            case Role::relay:
-                carries |= bit(spec.port);
-                break;
-        }
-        for (const PathSpec& path : spec.paths) {
-            (spec.role == Role::receive ? carries : egress) |= bit(path.port);
-        }
-    }
-    for (const LaneSpec& spec : spec_.lanes) {
-        const bool takes = spec.role == Role::send || spec.role == Role::patch;
-        if (takes && !spec.match) sources[spec.port].push_back({nullptr, fleet_.lane(spec.name)});
-    }
-    silent = carries;
+// Tells the ports' stages what each port is for. What they knew before is to stay until the workers
+// have gone on.
+std::vector<std::unique_ptr<const PortPlan>> Control::use_ports() {
+    const PortUses::Masks& uses = fleet_.uses().masks();
     std::vector<std::unique_ptr<const PortPlan>> former;
     for (Ports::Slot& slot : ports_.slots()) {
         if (!slot.taken() || !slot.port) continue;
-        const PortIndex index = slot.shared.index;
-        slot.egress = (egress & bit(index)) != 0;
+        const std::uint64_t own = bit(slot.shared.index);
+        const bool carries = (uses.carries & own) != 0;
+        slot.egress = (uses.egress & own) != 0;
         former.push_back(std::move(slot.plan));
-        slot.plan = std::make_unique<PortPlan>(index, slot.port->info(),
-                                               (carries & bit(index)) != 0, sources[index]);
+        slot.plan =
+            std::make_unique<PortPlan>(slot.shared.index, slot.port->info(), carries,
+                                       (uses.sources & own) != 0 ? slot.matches.get() : nullptr);
         if (!slot.ingress)
             slot.ingress = std::make_unique<Ingress>(*table_, *reassembly_, workshops_);
         slot.ingress->publish(slot.plan.get());
-        if ((silent & bit(index)) == 0) continue;
+        if (!carries) continue;
         if (auto ok = slot.port->silence_host(); !ok) {
             engine::log(engine::Severity::warning, ok.error().message);
         }
     }
-    publish_programs(0);
+    return former;
 }
 
 // Tells every worker what to serve, ports of the mask excepted, and waits until all do so.
@@ -258,12 +278,18 @@ void Control::publish_programs(std::uint64_t without) {
         auto program = std::make_unique<engine::Program>();
         for (Ports::Slot& slot : ports_.slots()) {
             if (!slot.port || (without & bit(slot.shared.index)) != 0) continue;
-            if (slot.plan && (slot.plan->carries || slot.plan->sources)) {
-                program->inputs.push_back({&slot.port->rx(worker->index()), slot.ingress.get()});
+            if (slot.plan && (slot.plan->carries || slot.plan->sources() || slot.port->answers())) {
+                const auto workers = static_cast<unsigned>(workers_.size());
+                const unsigned open = slot.port->rx_queues();
+                const unsigned queues = open == 0 ? workers : open;
+                for (unsigned queue = 0; queue < queues; ++queue) {
+                    if (slot.port->rx_worker(queue) != worker->index()) continue;
+                    program->inputs.push_back({&slot.port->rx(queue), slot.ingress.get()});
+                }
             }
             if (slot.egress) program->outputs.push_back(&slot.port->tx(worker->index()));
         }
-        if (announces_ && worker->index() == 0) {
+        if (fleet_.uses().masks().announces && worker->index() == 0) {
             program->inputs.push_back({outbox_.get(), &dispatch_});
         }
         worker->publish(program.get());

@@ -51,6 +51,10 @@ class Control {
     /// on as it was.
     engine::Result<Fleet::Tally> apply(NodeSpec next);
 
+    /// Makes some lanes others, while all the rest goes on as it is: costs what those lanes cost,
+    /// and one grace period, however many lanes there are. All or nothing, as apply().
+    engine::Result<Fleet::Tally> change(LaneChange change);
+
     /// Does what is due; returns after how many nanoseconds, at most tick_ns, to call it again.
     std::uint64_t tick();
 
@@ -89,6 +93,8 @@ class Control {
     struct Parts {
         std::unique_ptr<engine::Quiescent> quiescent = std::make_unique<engine::Quiescent>();
         std::unique_ptr<LaneTable> table;
+        std::unique_ptr<PlanStore> plans;
+        std::unique_ptr<MatchRules> rules;
         std::unique_ptr<Reassembly> reassembly;
         Workshops workshops;
         std::unique_ptr<Outbox> outbox;
@@ -102,11 +108,14 @@ class Control {
     engine::Result<void> check_unchanged(const NodeSpec& next) const;
     engine::Result<void> reopen(const Ports::Change& change);
     void restore(const FormerPorts& before);
-    void use_ports();
+    void commit(Fleet::Change change);
+    std::vector<std::unique_ptr<const PortPlan>> use_ports();
     void publish_programs(std::uint64_t without);
 
     std::unique_ptr<engine::Quiescent> quiescent_;
     std::unique_ptr<LaneTable> table_;
+    std::unique_ptr<PlanStore> plans_;
+    std::unique_ptr<MatchRules> rules_;
     std::unique_ptr<Reassembly> reassembly_;
     Workshops workshops_;
     std::unique_ptr<Outbox> outbox_;
@@ -117,13 +126,13 @@ class Control {
     Fleet fleet_;
     engine::WorkerCounters own_counters_;
     std::unique_ptr<Keeper> keeper_;
-    NodeSpec spec_;
-    Programs programs_;  // outlives the workers that run it
+    NodeSpec spec_;                   ///< as it was applied last, without its lanes
+    std::vector<PortIndex> slot_of_;  ///< of each of its ports
+    Programs programs_;               // outlives the workers that run it
     std::vector<std::unique_ptr<engine::Worker>> workers_;
     Clock& clock_;
     unsigned ticks_ = 0;
     std::uint64_t tick_boot_ns_ = 0;  ///< when what comes round ten times a second is due
-    bool announces_ = false;          ///< some lane needs the outbox
     bool stopped_ = false;
 };
 

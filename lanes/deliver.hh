@@ -3,7 +3,7 @@
 // itself, takes bundles apart, hands fragments to reassembly. Called by receive_run(), on workers.
 #pragma once
 
-#include "engine/memory.hh"
+#include "engine/port.hh"
 #include "engine/worker.hh"
 #include "lanes/carrier.hh"
 #include "lanes/egress.hh"

@@ -9,7 +9,6 @@
 #include <span>
 
 #include "engine/frame.hh"
-#include "engine/memory.hh"
 #include "engine/port.hh"
 #include "engine/scratch.hh"
 #include "engine/worker.hh"

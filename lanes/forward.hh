@@ -4,7 +4,7 @@
 
 #include <span>
 
-#include "engine/memory.hh"
+#include "engine/port.hh"
 #include "engine/worker.hh"
 #include "lanes/lane.hh"
 #include "lanes/receive.hh"

@@ -17,11 +17,21 @@ void prefetch(const Lane* lane, unsigned worker) noexcept {
     __builtin_prefetch(reinterpret_cast<const LaneShare*>(lane + 1) + worker, 1);
 }
 
-void prefetch_plan(const Plan* plan) noexcept {
+/// The line that all plans have, and what `lines` - 1 further ones hold of its path.
+void prefetch_plan(const Plan* plan, unsigned lines) noexcept {
     const auto* bytes = reinterpret_cast<const std::byte*>(plan);
-    for (std::size_t at = 0; at < sizeof(Plan) + sizeof(PathPlan); at += engine::cache_line) {
-        __builtin_prefetch(bytes + at);
+    for (unsigned i = 0; i < lines; ++i) __builtin_prefetch(bytes + i * engine::cache_line);
+}
+
+/// What is known to be needed once the plan's first line is there.
+void prefetch_path(const Plan& plan) noexcept {
+    if (plan.path_count == 0) return;
+    const PathPlan& path = plan.paths()[0];
+    __builtin_prefetch(path.bytes.data());
+    if (path.template_bytes() > engine::cache_line) {
+        __builtin_prefetch(path.bytes.data() + engine::cache_line);
     }
+    if (path.next_hop != nullptr) __builtin_prefetch(path.next_hop);
 }
 
 bool all_same(Lane* const* lanes, unsigned n) noexcept {
@@ -32,15 +42,21 @@ bool all_same(Lane* const* lanes, unsigned n) noexcept {
 }
 
 /// Brings the lanes of a mixed burst into the cache, all at once instead of one after the other.
-void prefetch_all(Lane* const* lanes, unsigned n, unsigned worker) noexcept {
+/// `plan_lines` are what every plan of these lanes has.
+void prefetch_all(Lane* const* lanes, unsigned n, unsigned worker, unsigned plan_lines) noexcept {
     if (all_same(lanes, n)) return;
     for (unsigned i = 0; i < n; ++i) {
         if (lanes[i] != nullptr) prefetch(lanes[i], worker);
     }
+    const Plan* plans[burst_max];
     for (unsigned i = 0; i < n; ++i) {
+        plans[i] = nullptr;
         if (lanes[i] == nullptr) continue;
-        const Plan* plan = lanes[i]->plan.load(std::memory_order_acquire);
-        if (plan != nullptr) prefetch_plan(plan);
+        plans[i] = lanes[i]->plan.load(std::memory_order_acquire);
+        if (plans[i] != nullptr) prefetch_plan(plans[i], plan_lines);
+    }
+    for (unsigned i = 0; i < n; ++i) {
+        if (plans[i] != nullptr) prefetch_path(*plans[i]);
     }
 }
 
@@ -63,7 +79,7 @@ void Ingress::run(engine::WorkerContext& worker, engine::RxQueue& queue,
     for (engine::Frame& frame : burst) {
         const Arrival arrival = parse_carrier(frame, plan->listener);
         if (arrival.packet == nullptr) {
-            if (arrival.drop == Drop::not_for_us && plan->sources) {
+            if (arrival.drop == Drop::not_for_us && plan->sources()) {
                 frames[frame_count++] = &frame;
             } else {
                 worker.counters.drop(arrival.drop);
@@ -103,9 +119,13 @@ void Ingress::arrive(engine::WorkerContext& worker, const engine::FrameMemory* m
     }
     Lane* lanes[burst_max];
     reader.find({ids, n}, lanes);
-    prefetch_all(lanes, n, worker.index);
+    prefetch_all(lanes, n, worker.index, 1);
     for (unsigned i = 0; i < n; ++i) {
-        if (lanes[i] == nullptr) worker.counters.drop(Drop::unknown_lane);
+        if (lanes[i] == nullptr) {
+            worker.counters.drop(Drop::unknown_lane);
+        } else if (lanes[i]->windows != nullptr && packets[i].subspace < clear_subspaces) {
+            lanes[i]->window(packets[i].subspace).prefetch(packets[i].sequence);
+        }
     }
     for_each_run({lanes, n}, [&](Lane& lane, std::span<const std::uint8_t> members) noexcept {
         engine::Scratch<LanePacket, burst_max> run;
@@ -140,7 +160,8 @@ void Ingress::arrive_run(engine::WorkerContext& worker, const engine::FrameMemor
 
 void Ingress::depart(engine::WorkerContext& worker, const engine::FrameMemory* memory,
                      const PortPlan& plan, std::span<engine::Frame* const> frames) noexcept {
-    if (Lane* only = plan.matches.only(); only != nullptr) {
+    if (plan.matches == nullptr) return worker.counters.drop(Drop::no_lane, frames.size());
+    if (Lane* only = plan.matches->only(); only != nullptr) {
         return depart_run(worker, memory, *only, frames);
     }
     Lane* lanes[burst_max];
@@ -149,8 +170,8 @@ void Ingress::depart(engine::WorkerContext& worker, const engine::FrameMemory* m
     for (unsigned i = 0; i < n; ++i) {
         keys[i] = read_flow_key(frames[i]->data, frames[i]->len, plan.listener.kind);
     }
-    plan.matches.find(keys.first(n), lanes);
-    prefetch_all(lanes, n, worker.index);
+    plan.matches->find(keys.first(n), lanes);
+    prefetch_all(lanes, n, worker.index, 2);
     for (unsigned i = 0; i < n; ++i) {
         if (lanes[i] == nullptr) worker.counters.drop(Drop::no_lane);
     }

@@ -16,21 +16,19 @@
 
 namespace lanes {
 
-/// What comes in over one port is for; immutable, replaced as a whole by Control.
+/// What comes in over one port is for; immutable, replaced as a whole by Control. The table of
+/// matches changes while it stays.
 struct PortPlan {
     PortIndex index = no_port;
-    bool carries = false;  ///< lane packets may arrive
-    Listener listener;     ///< and are recognised by this
-    bool sources = false;  ///< frames go into lanes
-    MatchTable matches;    ///< chosen by this
+    bool carries = false;                 ///< lane packets may arrive
+    Listener listener;                    ///< and are recognised by this
+    const MatchTable* matches = nullptr;  ///< lanes that frames go into; nullptr: none
 
     PortPlan(PortIndex port, const engine::PortInfo& info, bool port_carries,
-             std::span<const MatchTable::Entry> entries)
-        : index(port),
-          carries(port_carries),
-          listener(info),
-          sources(!entries.empty()),
-          matches(entries) {}
+             const MatchTable* port_matches)
+        : index(port), carries(port_carries), listener(info), matches(port_matches) {}
+
+    bool sources() const noexcept { return matches != nullptr; }
 };
 
 class Ingress final : public engine::Stage {

@@ -100,20 +100,21 @@ engine::Result<void> Keeper::check(const LaneSpec& spec) const {
     return engine::Error{0, "lane " + spec.name + ": " + why};
 }
 
-void Keeper::detach(const Fleet& fleet) {
-    for (auto at = ends_.begin(); at != ends_.end();) {
-        End& end = *at->second;
-        const Lane* lane = fleet.lane(end.name());
-        if (lane == at->first) {
-            ++at;
-            continue;
-        }
+void Keeper::detach(const Fleet::Turnover& turnover) {
+    for (const Lane* lane : turnover.gone) {
+        const auto at = ends_.find(lane);
+        if (at == ends_.end()) continue;
         detached_.push_back(std::move(at->second));
-        at = ends_.erase(at);
+        ends_.erase(at);
     }
 }
 
-void Keeper::attach(const Fleet& fleet) {
+void Keeper::attach(const Fleet::Turnover& turnover) {
+    let_go();
+    for (const Fleet::Entry* entry : turnover.came) add(*entry);
+}
+
+void Keeper::let_go() {
     const Moment now = tools_.clock.now();
     // Notes of lanes that went are in no map any more and count as dropped.
     read_notes(now);
@@ -128,9 +129,6 @@ void Keeper::attach(const Fleet& fleet) {
     }
     detached_.clear();
     free_retired(now);
-    for (const auto& [name, entry] : fleet.entries()) {
-        if (entry.spec->keys && ends_.count(entry.lane) == 0) add(entry);
-    }
 }
 
 void Keeper::add(const Fleet::Entry& entry) {

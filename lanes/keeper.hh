@@ -48,10 +48,10 @@ class Keeper {
     /// Whether `spec` can be sealed on this machine.
     engine::Result<void> check(const LaneSpec& spec) const;
 
-    /// Takes up the sealed lanes of `fleet` and lets go of those that are no longer in it: first
-    /// detach(), then, when no worker uses the latter any more, attach().
-    void detach(const Fleet& fleet);
-    void attach(const Fleet& fleet);
+    /// Lets go of the sealed lanes that went and takes up those that came: first detach(), then,
+    /// when no worker uses the former any more, attach().
+    void detach(const Fleet::Turnover& turnover);
+    void attach(const Fleet::Turnover& turnover);
 
     /// Does what is due; returns after how long, in nanoseconds, it wants to be called again.
     std::uint64_t tick();
@@ -75,6 +75,7 @@ class Keeper {
     struct End;
     using Due = std::multimap<std::uint64_t, End*>;  ///< by boot time
 
+    void let_go();
     void add(const Fleet::Entry& entry);
     void add_send(const Fleet::Entry& entry, End& end);
     void add_receive(const Fleet::Entry& entry, End& end);

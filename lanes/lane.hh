@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -37,10 +38,9 @@ struct NextHop {
 /// Ethernet (14) + IPv6 (40) + UDP (8) + 16 + 4.
 inline constexpr std::uint32_t template_bytes_max = 96;
 
-/// One road out: everything that does not change from packet to packet.
+/// One road out: everything that does not change from packet to packet. Behind a Plan, the
+/// templates of Ethernet and of IPv4 fill one cache line and all else that a worker reads another.
 struct PathPlan {
-    std::array<std::byte, template_bytes_max>
-        bytes{};  ///< carrier header, lane header, inner header
     const PortSlot* slot = nullptr;
     const NextHop* next_hop = nullptr;  ///< nullptr: no MAC to fill in
     std::uint32_t endpoint = 0;         ///< kernel UDP: Frame::endpoint
@@ -48,6 +48,14 @@ struct PathPlan {
     std::uint16_t source_port = 0;      ///< UDP source port of subspace 0
     std::uint8_t carrier_bytes = 0;     ///< of the template, what comes before the lane header
     enum class Form : std::uint8_t { kernel_udp, ethernet, ipv4_udp, ipv6_udp } form{};
+    std::array<std::byte, 4> unused{};
+    /// Carrier header, lane header, inner header.
+    std::array<std::byte, template_bytes_max> bytes{};
+
+    /// Bytes of the template that are in use.
+    std::uint32_t template_bytes() const noexcept {
+        return carrier_bytes + wire::header_bytes + wire::inner_bytes;
+    }
 };
 
 struct SealSession;
@@ -70,13 +78,17 @@ struct Plan {
     }
 };
 static_assert(sizeof(Plan) % alignof(PathPlan) == 0);
+static_assert(sizeof(Plan) + offsetof(PathPlan, bytes) == engine::cache_line);
+
+class PlanStore;
 
 struct PlanDelete {
+    PlanStore* store = nullptr;  ///< nullptr: it lies on the heap
     void operator()(const Plan* plan) const noexcept;
 };
 using PlanPtr = std::unique_ptr<const Plan, PlanDelete>;
 
-/// A plan with room for `paths` paths, which `fill` may write until it becomes const.
+/// A plan on the heap with room for `paths` paths, which may be written until it becomes const.
 Plan* new_plan(unsigned paths);
 
 /// One worker's share of a lane; only that worker writes it.

@@ -7,6 +7,9 @@ namespace lanes {
 namespace {
 
 constexpr std::uint64_t capacity_min = 1024;
+/// A table of which only one slot in so many names a lane becomes a quarter as large: still far
+/// from where it would grow again.
+constexpr std::uint64_t shrink_below = 16;
 
 }  // namespace
 
@@ -14,9 +17,7 @@ engine::Result<std::unique_ptr<LaneTable>> LaneTable::create(std::uint32_t lanes
                                                              unsigned workers,
                                                              engine::Quiescent& quiescent) {
     std::unique_ptr<LaneTable> table(new LaneTable(workers, quiescent));
-    table->lanes_max_ = lanes_max;
-    table->stride_ = sizeof(Lane) + workers * sizeof(LaneShare);
-    auto lanes = engine::Region::map(table->stride_ * lanes_max, engine::Region::Pages::huge);
+    auto lanes = Slab::create(lanes_max, sizeof(Lane) + workers * sizeof(LaneShare));
     if (!lanes) return lanes.error();
     table->lanes_ = std::move(*lanes);
     if (auto built = table->rebuild(capacity_min); !built) return built.error();
@@ -24,16 +25,12 @@ engine::Result<std::unique_ptr<LaneTable>> LaneTable::create(std::uint32_t lanes
 }
 
 engine::Result<Lane*> LaneTable::add(std::uint32_t id) {
-    std::uint32_t index;
-    if (!free_.empty()) {
-        index = free_.back();
-        free_.pop_back();
-    } else if (end_ < lanes_max_) {
-        index = end_++;
-    } else {
-        return engine::Error{0, "no room for more than " + std::to_string(lanes_max_) + " lanes"};
+    const std::uint32_t index = lanes_.take();
+    if (index == Slab::none) {
+        return engine::Error{
+            0, "no room for more than " + std::to_string(lanes_.places_max()) + " lanes"};
     }
-    Lane* lane = new (lanes_.data() + index * stride_) Lane;
+    Lane* lane = new (lanes_.at(index)) Lane;
     auto* shares = reinterpret_cast<LaneShare*>(lane + 1);
     for (unsigned i = 0; i < workers_; ++i) new (shares + i) LaneShare;
     lane->shares = shares;
@@ -43,7 +40,7 @@ engine::Result<Lane*> LaneTable::add(std::uint32_t id) {
     if ((used_ + reserved_ + 1) * 2 > capacity_) {
         const bool full = (live_ + reserved_ + 1) * 4 > capacity_;
         if (auto built = rebuild(full ? capacity_ * 2 : capacity_); !built) {
-            free_.push_back(index);
+            lanes_.give(index);
             return built.error();
         }
     }
@@ -53,26 +50,38 @@ engine::Result<Lane*> LaneTable::add(std::uint32_t id) {
 
 void LaneTable::publish(Lane& lane) {
     LANES_CHECK(lane.id != 0);
-    const std::uint64_t entry = std::uint64_t{lane.id} << 32 | (lane.index + 1);
-    if (put(slots(), capacity_ - 1, entry)) ++used_;
+    if (put(slots(), capacity_ - 1, entry_of(lane))) ++used_;
     --reserved_;
     ++live_;
 }
 
-void LaneTable::retire(Lane& lane) {
-    const std::uint64_t entry = std::uint64_t{lane.id} << 32 | (lane.index + 1);
-    const std::uint64_t first = first_slot(lane.id, capacity_ - 1);
+LaneTable::Slot* LaneTable::find_entry(std::uint64_t entry) noexcept {
+    const std::uint64_t first = first_slot(static_cast<std::uint32_t>(entry >> 32), capacity_ - 1);
     for (std::uint64_t i = 0; i < capacity_; ++i) {
         Slot& slot = slots()[(first + i) & (capacity_ - 1)];
-        if (slot.load(std::memory_order_relaxed) != entry) continue;
-        slot.store(tombstone, std::memory_order_release);
-        --live_;
-        return;
+        if (slot.load(std::memory_order_relaxed) == entry) return &slot;
     }
+    return nullptr;
+}
+
+void LaneTable::retire(Lane& lane) {
+    Slot* slot = find_entry(entry_of(lane));
+    if (slot == nullptr) return;
+    slot->store(tombstone, std::memory_order_release);
+    --live_;
+    if (capacity_ > capacity_min && (live_ + reserved_) * shrink_below < capacity_) shrink();
+}
+
+void LaneTable::replace(Lane& former, Lane& lane) {
+    LANES_CHECK(former.id == lane.id);
+    Slot* slot = find_entry(entry_of(former));
+    LANES_CHECK(slot != nullptr);
+    slot->store(entry_of(lane), std::memory_order_release);
+    --reserved_;
 }
 
 void LaneTable::free(Lane& lane) {
-    free_.push_back(lane.index);
+    lanes_.give(lane.index);
 }
 
 bool LaneTable::put(Slot* slots, std::uint64_t mask, std::uint64_t entry) noexcept {
@@ -102,6 +111,11 @@ engine::Result<void> LaneTable::rebuild(std::uint64_t capacity) {
     capacity_ = capacity;
     used_ = live_;
     return {};
+}
+
+// Only to save memory: if there is none for the smaller one, the larger one stays.
+void LaneTable::shrink() noexcept {
+    if (auto built = rebuild(capacity_ / 4); !built) return;
 }
 
 }  // namespace lanes

@@ -5,21 +5,22 @@
 // entry at a time, how far to probe is a coin that the branch predictor loses, and it was that, not
 // memory, which made random look-ups slow (bench/README.md has the numbers).
 //
-// The lanes themselves lie in one sparse Region, so that they keep their address for life and a
-// million of them share few TLB entries. Alternatives: a pointer per entry is twice the table, and
-// perfect hashing cannot change in place.
+// The lanes themselves lie in a Slab, so that they keep their address for life and a million of
+// them share few TLB entries; what is removed is given back, and a table that has become too large
+// for what is in it is replaced by a smaller one. Alternatives: a pointer per entry is twice the
+// table, and perfect hashing cannot change in place.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <vector>
 
 #include "engine/quiescent.hh"
 #include "engine/region.hh"
 #include "engine/result.hh"
 #include "lanes/lane.hh"
+#include "lanes/slab.hh"
 
 namespace lanes {
 
@@ -34,7 +35,7 @@ class LaneTable {
     class Reader {
       public:
         explicit Reader(const LaneTable& table) noexcept
-            : lanes_(table.lanes_.data() - table.stride_), stride_(table.stride_) {
+            : lanes_(table.lanes_.data() - table.lanes_.stride()), stride_(table.lanes_.stride()) {
             // A table and its size are read as one: the size is in the table's first cache line.
             const std::byte* at = table.view_.load(std::memory_order_acquire);
             slots_ = reinterpret_cast<const Slot*>(at + engine::cache_line);
@@ -79,16 +80,19 @@ class LaneTable {
     void publish(Lane& lane);
     /// Control: workers no longer find it. It may be freed after Quiescent::wait().
     void retire(Lane& lane);
+    /// Control: where workers find `former` they find `lane` of the same id from now on; as
+    /// publish() and retire() in one, without a moment between.
+    void replace(Lane& former, Lane& lane);
     /// Control: gives the place back.
     void free(Lane& lane);
     /// Control: an added lane will never be published (a patch, or a change that was given up).
     void unreserve() noexcept { --reserved_; }
 
-    /// Control: by index below end_index(); lanes that were freed have no plan.
     Lane* lane_at(std::uint32_t index) const noexcept {
-        return reinterpret_cast<Lane*>(lanes_.data() + index * stride_);
+        return reinterpret_cast<Lane*>(lanes_.at(index));
     }
-    std::uint32_t end_index() const noexcept { return end_; }
+    /// Control: slots of the table, used or not.
+    std::uint64_t capacity() const noexcept { return capacity_; }
     unsigned workers() const noexcept { return workers_; }
 
   private:
@@ -113,22 +117,23 @@ class LaneTable {
     Slot* slots() noexcept { return reinterpret_cast<Slot*>(table_.data() + engine::cache_line); }
     /// Whether the entry took a slot that had never been used.
     bool put(Slot* slots, std::uint64_t mask, std::uint64_t entry) noexcept;
+    static std::uint64_t entry_of(const Lane& lane) noexcept {
+        return std::uint64_t{lane.id} << 32 | (lane.index + 1);
+    }
+    Slot* find_entry(std::uint64_t entry) noexcept;
+    void shrink() noexcept;
 
     /// Writer: Control (release); readers: workers (acquire). A cache line that holds the mask,
     /// then the slots.
     std::atomic<const std::byte*> view_{nullptr};
     engine::Quiescent& quiescent_;
-    engine::Region lanes_;
+    Slab lanes_;
     engine::Region table_;
-    std::size_t stride_ = 0;
     unsigned workers_ = 0;
-    std::uint32_t lanes_max_ = 0;
-    std::uint32_t end_ = 0;       ///< indices ever used
     std::uint64_t capacity_ = 0;  ///< slots of the table
     std::uint64_t used_ = 0;      ///< slots that are not 0, tombstones included
     std::uint64_t live_ = 0;      ///< slots that name a lane
     std::uint64_t reserved_ = 0;  ///< lanes added and not yet published
-    std::vector<std::uint32_t> free_;
 };
 
 }  // namespace lanes

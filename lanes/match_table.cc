@@ -1,16 +1,23 @@
-// See match_table.hh.
+// See match_table.hh. This half is Control's; the workers' is match_find.cc.
 #include "lanes/match_table.hh"
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <map>
+#include <new>
 #include <random>
 
 namespace lanes {
 namespace {
 
 using engine::burst_max;
+
+constexpr std::uint64_t capacity_min = 8;
+/// A table of which only one slot in so many has a rule becomes a quarter as large: still far from
+/// where it would grow again.
+constexpr std::uint64_t shrink_below = 16;
+constexpr std::size_t huge_page_bytes = std::size_t{2} << 20;
+constexpr std::uint32_t no_tuple = ~0u;
 
 void set_prefix(std::array<std::uint8_t, 16>& value, std::array<std::uint8_t, 16>& mask,
                 const engine::IpPrefix& prefix) {
@@ -76,112 +83,310 @@ void set_key(FlowKey& value, FlowKey& mask, const MatchSpec& match) {
 
 }  // namespace
 
-bool MatchTable::Rule::in_range(const FlowKey& key) const noexcept {
-    return key.source_port >= source_port.first && key.source_port <= source_port.last &&
-           key.destination_port >= destination_port.first &&
-           key.destination_port <= destination_port.last;
+engine::Result<MatchRules> MatchRules::create(std::uint32_t rules_max) {
+    MatchRules rules;
+    for (auto& [slab, words] : {std::pair<Slab&, unsigned>(rules.narrow_, narrow_words),
+                                std::pair<Slab&, unsigned>(rules.wide_, wide_words)}) {
+        const std::size_t bytes = sizeof(MatchRule) + words * sizeof(std::uint64_t);
+        const std::size_t lines = (bytes + engine::cache_line - 1) / engine::cache_line;
+        auto made = Slab::create(rules_max, lines * engine::cache_line);
+        if (!made) return made.error();
+        slab = std::move(*made);
+    }
+    return rules;
 }
 
-MatchTable::MatchTable(std::span<const Entry> entries) {
+MatchTable::MatchTable(MatchRules& rules)
+    : rules_(rules), current_(std::make_unique<const View>()), view_(current_.get()) {
     std::random_device random;
-    for (auto& key : hash_keys_) key = std::uint64_t{random()} << 32 | random() | 1;
-    std::map<Words, std::size_t> by_mask;
-    for (std::uint32_t priority = 0; priority < entries.size(); ++priority) {
-        const Entry& entry = entries[priority];
-        if (entry.match == nullptr) {
-            if (catch_all_ == nullptr) catch_all_ = entry.lane, catch_all_priority_ = priority;
-            continue;
-        }
-        FlowKey value;
-        FlowKey mask;
-        set_key(value, mask, *entry.match);
-        Rule rule;
-        rule.value = std::bit_cast<Words>(value);
-        rule.source_port = entry.match->source_port;
-        rule.destination_port = entry.match->destination_port;
-        rule.priority = priority;
-        rule.lane = entry.lane;
-        const auto [at, added] = by_mask.try_emplace(std::bit_cast<Words>(mask), tuples_.size());
-        if (added) tuples_.push_back(Tuple{at->first, priority, {}, {}});
-        tuples_[at->second].rules.push_back(static_cast<std::uint32_t>(rules_.size()));
-        rules_.push_back(rule);
-    }
-    // Entries come in order of priority: the tuples are so ordered by their best rule already.
-    for (Tuple& tuple : tuples_) {
-        tuple.buckets.resize(std::bit_ceil(tuple.rules.size() * 2));
-        for (std::size_t i = tuple.rules.size(); i-- > 0;) insert(tuple, tuple.rules[i]);
-        tuple.rules = {};
-    }
+    for (auto& key : random_) key = std::uint64_t{random()} << 32 | random();
 }
 
-std::uint64_t MatchTable::hash(const Words& words) const noexcept {
-    // Pairwise multiply-add (the NH of UMAC, RFC 4418): four independent multiplications.
+MatchTable::~MatchTable() {
+    for (const auto& tuple : tuples_) {
+        if (!tuple) continue;
+        each_rule(*tuple,
+                  [&](MatchRule& rule) { slab_of(*tuple).give(reference(*tuple, rule) - 1); });
+    }
+    for (const auto& [order, rule] : catch_alls_)
+        rules_.narrow_.give(rules_.narrow_.place_of(rule));
+}
+
+std::uint64_t MatchTable::slots() const noexcept {
     std::uint64_t sum = 0;
-    for (std::size_t i = 0; i < words.size(); i += 2) {
-        __extension__ const auto product =
-            static_cast<unsigned __int128>(words[i] ^ hash_keys_[i]) *
-            (words[i + 1] ^ hash_keys_[i + 1]);
-        sum += static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-    }
-    return sum ^ sum >> 29;
+    for (const auto& tuple : tuples_) sum += tuple ? tuple->capacity : 0;
+    return sum;
 }
 
-// Called in order of rising priority, so that a rule goes to the front of its chain.
-void MatchTable::insert(Tuple& tuple, std::uint32_t rule) {
-    const std::uint64_t full = hash(rules_[rule].value);
-    const std::size_t mask = tuple.buckets.size() - 1;
-    for (std::size_t at = full & mask;; at = (at + 1) & mask) {
-        Bucket& bucket = tuple.buckets[at];
-        if (bucket.rule == none) {
-            bucket = {static_cast<std::uint32_t>(full >> 32), rule};
-            return;
-        }
-        if (rules_[bucket.rule].value != rules_[rule].value) continue;
-        rules_[rule].next = bucket.rule;
-        bucket.rule = rule;
+Slab& MatchTable::slab_of(const Tuple& tuple) noexcept {
+    return tuple.words <= MatchRules::narrow_words ? rules_.narrow_ : rules_.wide_;
+}
+
+std::uint32_t MatchTable::reference(const Tuple& tuple, const MatchRule& rule) noexcept {
+    return slab_of(tuple).place_of(&rule) + 1;
+}
+
+MatchRule& MatchTable::rule_of(const Tuple& tuple, std::uint64_t reference) noexcept {
+    return const_cast<MatchRule&>(*rule_at(tuple, reference & 0xffffffff));
+}
+
+MatchTable::Tuple* MatchTable::tuple_for(const Words& mask) {
+    const auto [at, added] = by_mask_.try_emplace(mask, 0);
+    if (!added) return tuples_[at->second].get();
+    if (free_tuples_.empty()) {
+        free_tuples_.push_back(static_cast<std::uint32_t>(tuples_.size()));
+        tuples_.emplace_back();
+    }
+    at->second = free_tuples_.back();
+    free_tuples_.pop_back();
+    auto& tuple = tuples_[at->second];
+    tuple = std::make_unique<Tuple>();
+    tuple->index = at->second;
+    tuple->whole_mask = mask;
+    tuple->hash_key = random_;
+    // Words that nothing is asked of count as the last one of a key, masked out.
+    tuple->place.fill(static_cast<std::uint8_t>(mask.size() - 1));
+    std::uint32_t words = 0;
+    for (std::size_t i = 0; i < mask.size(); ++i) {
+        if (mask[i] == 0) continue;
+        tuple->place[words] = static_cast<std::uint8_t>(i);
+        tuple->mask[words++] = mask[i];
+    }
+    tuple->words = words <= 2 ? 2 : words <= MatchRules::narrow_words ? 4 : 8;
+    const Slab& slab = slab_of(*tuple);
+    tuple->stride = static_cast<std::uint32_t>(slab.stride());
+    tuple->rules = slab.data() - slab.stride();
+    return tuple.get();
+}
+
+engine::Result<MatchRule*> MatchTable::add(const MatchSpec* match, std::uint64_t order,
+                                           Lane* lane) {
+    Tuple* tuple = nullptr;
+    FlowKey value;
+    if (match != nullptr) {
+        FlowKey mask;
+        set_key(value, mask, *match);
+        tuple = tuple_for(std::bit_cast<Words>(mask));
+    }
+    Slab& slab = tuple == nullptr ? rules_.narrow_ : slab_of(*tuple);
+    const std::uint32_t place = slab.take();
+    if (place == Slab::none || (tuple != nullptr && !room_for_one(*tuple))) {
+        if (place != Slab::none) slab.give(place);
+        if (tuple != nullptr) drop_if_empty(*tuple);
+        return engine::Error{0, "no room for another match rule"};
+    }
+    auto* rule = new (slab.at(place)) MatchRule;
+    rule->lane = lane;
+    rule->order = order;
+    rule->tuple = no_tuple;
+    if (tuple == nullptr) return rule;
+    rule->source_port = match->source_port;
+    rule->destination_port = match->destination_port;
+    rule->tuple = tuple->index;
+    const Words words = std::bit_cast<Words>(value);
+    for (std::size_t i = 0; i < tuple->words; ++i) {
+        rule->value()[i] = words[tuple->place[i]] & tuple->mask[i];
+    }
+    ++tuple->reserved;
+    return rule;
+}
+
+void MatchTable::cancel(MatchRule& rule) {
+    if (rule.tuple == no_tuple) return free(rule);
+    Tuple& tuple = *tuples_[rule.tuple];
+    --tuple.reserved;
+    slab_of(tuple).give(reference(tuple, rule) - 1);
+    drop_if_empty(tuple);
+}
+
+void MatchTable::publish(MatchRule& rule) {
+    if (rule.tuple == no_tuple) {
+        catch_alls_.emplace(rule.order, &rule);
+        stale_ = true;
         return;
     }
+    Tuple& tuple = *tuples_[rule.tuple];
+    --tuple.reserved;
+    if (!tuple.shown || rule.order < tuple.best) {
+        tuple.best = std::min(tuple.best, rule.order);
+        stale_ = true;
+    }
+    Slot& slot = find_slot(tuple, rule);
+    const std::uint64_t there = slot.load(std::memory_order_relaxed);
+    const std::uint64_t own =
+        (hash_value(tuple, rule.value()) >> 32 | 1) << 32 | reference(tuple, rule);
+    if (there == 0 || there == tombstone) {
+        slot.store(own, std::memory_order_release);
+        tuple.used += there == 0 ? 1 : 0;
+        ++tuple.live;
+        return;
+    }
+    MatchRule* before = &rule_of(tuple, there);
+    if (rule.order <= before->order) {
+        rule.next.store(static_cast<std::uint32_t>(there), std::memory_order_relaxed);
+        slot.store(own, std::memory_order_release);
+        return;
+    }
+    for (;;) {
+        const std::uint32_t next = before->next.load(std::memory_order_relaxed);
+        if (next == 0 || rule.order <= rule_of(tuple, next).order) break;
+        before = &rule_of(tuple, next);
+    }
+    rule.next.store(before->next.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    before->next.store(static_cast<std::uint32_t>(own), std::memory_order_release);
 }
 
-void MatchTable::find(std::span<const FlowKey> keys, Lane** found) const noexcept {
-    const auto n = static_cast<unsigned>(keys.size());
-    std::uint32_t priority[burst_max];
-    for (unsigned i = 0; i < n; ++i) {
-        found[i] = catch_all_;
-        priority[i] = catch_all_priority_;
+// Whoever stands on the rule goes on to those behind it: its `next` stays.
+void MatchTable::retire(MatchRule& rule) {
+    if (rule.tuple == no_tuple) {
+        auto at = catch_alls_.lower_bound(rule.order);
+        while (at->second != &rule) ++at;
+        catch_alls_.erase(at);
+        stale_ = true;
+        return;
     }
-    Words masked[burst_max];
-    std::uint64_t hashes[burst_max];
-    for (const Tuple& tuple : tuples_) {
-        const std::size_t bucket_mask = tuple.buckets.size() - 1;
-        bool wanted = false;
-        for (unsigned i = 0; i < n; ++i) {
-            if (priority[i] < tuple.best) continue;
-            wanted = true;
-            const Words key = std::bit_cast<Words>(keys[i]);
-            for (std::size_t w = 0; w < key.size(); ++w) masked[i][w] = key[w] & tuple.mask[w];
-            hashes[i] = hash(masked[i]);
-            __builtin_prefetch(&tuple.buckets[hashes[i] & bucket_mask]);
+    Tuple& tuple = *tuples_[rule.tuple];
+    Slot& slot = find_slot(tuple, rule);
+    const std::uint64_t there = slot.load(std::memory_order_relaxed);
+    const std::uint32_t next = rule.next.load(std::memory_order_relaxed);
+    MatchRule* at = &rule_of(tuple, there);
+    if (at != &rule) {
+        while (&rule_of(tuple, at->next.load(std::memory_order_relaxed)) != &rule) {
+            at = &rule_of(tuple, at->next.load(std::memory_order_relaxed));
         }
-        // Tuples are in order of their best rule: nobody is left who could gain.
-        if (!wanted) return;
-        for (unsigned i = 0; i < n; ++i) {
-            if (priority[i] < tuple.best) continue;
-            const auto tag = static_cast<std::uint32_t>(hashes[i] >> 32);
-            for (std::size_t at = hashes[i] & bucket_mask;; at = (at + 1) & bucket_mask) {
-                const Bucket& bucket = tuple.buckets[at];
-                if (bucket.rule == none) break;
-                if (bucket.hash != tag || rules_[bucket.rule].value != masked[i]) continue;
-                for (std::uint32_t r = bucket.rule; r != none; r = rules_[r].next) {
-                    const Rule& rule = rules_[r];
-                    if (rule.priority > priority[i]) break;
-                    if (!rule.in_range(keys[i])) continue;
-                    priority[i] = rule.priority;
-                    found[i] = rule.lane;
-                    break;
-                }
-                break;
-            }
+        return at->next.store(next, std::memory_order_release);
+    }
+    if (next != 0) {
+        return slot.store((there >> 32) << 32 | next, std::memory_order_release);
+    }
+    slot.store(tombstone, std::memory_order_release);
+    --tuple.live;
+    const std::uint64_t wanted = tuple.live + tuple.reserved;
+    if (wanted == 0) {
+        stale_ = true;  // flush() lets it go
+    } else if (tuple.capacity > capacity_min && wanted * shrink_below < tuple.capacity) {
+        // Only to save memory: if there is none for the smaller one, the larger one stays.
+        rebuild(tuple, std::max(tuple.capacity / 4, capacity_min));
+    }
+}
+
+void MatchTable::flush() {
+    if (!std::exchange(stale_, false)) return;
+    auto next = std::make_unique<View>();
+    for (std::size_t i = 0; i < tuples_.size(); ++i) {
+        if (!tuples_[i]) continue;
+        Tuple& tuple = *tuples_[i];
+        if (tuple.live == 0) {
+            tuple.shown = false;
+            tuple.best = ~std::uint64_t{0};
+            drop_if_empty(tuple);
+            continue;
+        }
+        tuple.shown = true;
+        next->probes.push_back({tuple.best, &tuple});
+    }
+    std::sort(next->probes.begin(), next->probes.end(),
+              [](const auto& a, const auto& b) { return a.best < b.best; });
+    if (!catch_alls_.empty()) {
+        next->catch_all = catch_alls_.begin()->second->lane;
+        next->catch_all_order = catch_alls_.begin()->first;
+    }
+    if (next->probes.empty()) next->only = next->catch_all;
+    view_.store(next.get(), std::memory_order_release);
+    former_views_.push_back(std::exchange(current_, std::move(next)));
+}
+
+void MatchTable::free(MatchRule& rule) {
+    // Of which kind it is can be seen from where it lies: its tuple may have gone.
+    Slab& narrow = rules_.narrow_;
+    const auto* at = reinterpret_cast<const std::byte*>(&rule);
+    const bool is_narrow =
+        at >= narrow.data() && at < narrow.data() + narrow.stride() * narrow.places_max();
+    Slab& slab = is_narrow ? narrow : rules_.wide_;
+    slab.give(slab.place_of(&rule));
+}
+
+void MatchTable::sweep() {
+    former_views_.clear();
+    former_tuples_.clear();
+    former_slots_.clear();
+}
+
+void MatchTable::drop_if_empty(Tuple& tuple) {
+    if (tuple.live + tuple.reserved != 0 || tuple.shown) return;
+    by_mask_.erase(tuple.whole_mask);
+    free_tuples_.push_back(tuple.index);
+    former_tuples_.push_back(std::move(tuples_[tuple.index]));
+}
+
+bool MatchTable::room_for_one(Tuple& tuple) noexcept {
+    if ((tuple.used + tuple.reserved + 1) * 2 <= tuple.capacity) return true;
+    const bool full = (tuple.live + tuple.reserved + 1) * 4 > tuple.capacity;
+    const std::uint64_t grown = std::max(tuple.capacity * 2, capacity_min);
+    return rebuild(tuple, full ? grown : tuple.capacity);
+}
+
+bool MatchTable::rebuild(Tuple& tuple, std::uint64_t capacity) noexcept {
+    const std::size_t bytes = engine::cache_line + capacity * sizeof(Slot);
+    auto region = engine::Region::map(bytes, bytes < huge_page_bytes ? engine::Region::Pages::small
+                                                                     : engine::Region::Pages::huge);
+    if (!region) return false;
+    auto* fresh = reinterpret_cast<Slot*>(region->data() + engine::cache_line);
+    const std::uint64_t mask = capacity - 1;
+    std::memcpy(region->data(), &mask, sizeof mask);
+    const auto* slots = reinterpret_cast<const Slot*>(tuple.region.data() + engine::cache_line);
+    std::uint64_t best = ~std::uint64_t{0};
+    for (std::uint64_t i = 0; i < tuple.capacity; ++i) {
+        const std::uint64_t entry = slots[i].load(std::memory_order_relaxed);
+        if (entry == 0 || entry == tombstone) continue;
+        const MatchRule& rule = rule_of(tuple, entry);
+        best = std::min(best, rule.order);
+        std::uint64_t at = hash_value(tuple, rule.value()) & mask & ~(bucket_slots - 1);
+        while (fresh[at].load(std::memory_order_relaxed) != 0) at = (at + 1) & mask;
+        fresh[at].store(entry, std::memory_order_relaxed);
+    }
+    // The best rule may have gone since this was last known.
+    if (tuple.reserved == 0 && tuple.live != 0 && best > tuple.best) {
+        tuple.best = best;
+        stale_ = true;
+    }
+    tuple.slots.store(region->data(), std::memory_order_release);
+    if (tuple.capacity != 0) former_slots_.push_back(std::move(tuple.region));
+    tuple.region = std::move(*region);
+    tuple.capacity = capacity;
+    tuple.used = tuple.live;
+    return true;
+}
+
+MatchTable::Slot& MatchTable::find_slot(Tuple& tuple, const MatchRule& rule) noexcept {
+    auto* slots = reinterpret_cast<Slot*>(tuple.region.data() + engine::cache_line);
+    const std::uint64_t hash = hash_value(tuple, rule.value());
+    const std::uint64_t mask = tuple.capacity - 1;
+    Slot* vacant = nullptr;
+    for (std::uint64_t at = hash & mask & ~(bucket_slots - 1);; at = (at + 1) & mask) {
+        const std::uint64_t entry = slots[at].load(std::memory_order_relaxed);
+        if (entry == 0) return vacant == nullptr ? slots[at] : *vacant;
+        if (entry == tombstone) {
+            if (vacant == nullptr) vacant = &slots[at];
+            continue;
+        }
+        if (entry >> 32 != (hash >> 32 | 1)) continue;
+        if (std::equal(rule.value(), rule.value() + tuple.words, rule_of(tuple, entry).value())) {
+            return slots[at];
+        }
+    }
+}
+
+template <typename Use>
+void MatchTable::each_rule(Tuple& tuple, Use&& use) noexcept {
+    const auto* slots = reinterpret_cast<const Slot*>(tuple.region.data() + engine::cache_line);
+    for (std::uint64_t i = 0; i < tuple.capacity; ++i) {
+        std::uint64_t at = slots[i].load(std::memory_order_relaxed) & 0xffffffff;
+        if (slots[i].load(std::memory_order_relaxed) == tombstone) continue;
+        while (at != 0) {
+            MatchRule& rule = rule_of(tuple, at);
+            at = rule.next.load(std::memory_order_relaxed);
+            use(rule);
         }
     }
 }

@@ -2,7 +2,9 @@
 #include "lanes/next_hops.hh"
 
 #include <string>
+#include <utility>
 
+#include "engine/check.hh"
 #include "engine/log.hh"
 
 namespace lanes {
@@ -27,27 +29,44 @@ std::uint64_t packed(const engine::MacAddress& mac) {
 }  // namespace
 
 const NextHop* NextHops::find(const PortSlot& slot, const engine::IpAddress& destination) {
-    auto& entry = entries_[{slot.index, destination}];
-    if (!entry) entry = std::make_unique<Entry>();
-    entry->slot = &slot;
-    entry->wanted = true;
-    return &entry->hop;
+    const auto [at, added] = entries_.try_emplace({slot.index, destination});
+    Entry& entry = at->second;
+    if (added) {
+        by_hop_.emplace(&entry.hop, at);
+        new_.push_back(at->first);
+    }
+    entry.slot = &slot;
+    ++entry.users;
+    return &entry.hop;
 }
 
-void NextHops::begin() {
-    for (auto& [key, entry] : entries_) entry->wanted = false;
+void NextHops::leave(const NextHop& hop) {
+    const auto known = by_hop_.find(&hop);
+    LANES_CHECK(known != by_hop_.end());
+    const auto at = known->second;
+    if (--at->second.users != 0) return;
+    by_hop_.erase(known);
+    entries_.erase(at);
 }
 
-void NextHops::sweep() {
-    std::erase_if(entries_, [](const auto& item) { return !item.second->wanted; });
+void NextHops::ask_new() {
+    unsigned asked = 0;
+    for (const Key& key : std::exchange(new_, {})) {
+        const auto at = entries_.find(key);
+        if (at == entries_.end() || at->second.hop.mac.load(std::memory_order_relaxed) != 0)
+            continue;
+        if (++asked > asked_max) return;  // the others come round with refresh()
+        refresh_one(key, at->second);
+    }
 }
 
 void NextHops::refresh() {
+    new_.clear();
     auto at = entries_.lower_bound(next_);
     unsigned asked = 0;
     for (std::size_t seen = 0; seen < entries_.size() && asked < asked_max; ++seen) {
         if (at == entries_.end()) at = entries_.begin();
-        Entry& entry = *at->second;
+        Entry& entry = at->second;
         if (entry.rest > 0) {
             --entry.rest;
         } else {

@@ -77,28 +77,74 @@ engine::Result<void> fill_paths(const LaneSpec& spec, Ports& ports, NextHops& ne
 
 static_assert(std::is_trivially_destructible_v<Plan> && std::is_trivially_destructible_v<PathPlan>);
 
-Plan* new_plan(unsigned paths) {
-    constexpr std::align_val_t alignment{engine::cache_line};
-    void* memory = ::operator new(sizeof(Plan) + paths * sizeof(PathPlan), alignment);
+namespace {
+
+constexpr std::align_val_t plan_alignment{engine::cache_line};
+
+std::size_t plan_bytes(unsigned paths) {
+    return sizeof(Plan) + paths * sizeof(PathPlan);
+}
+
+Plan* make_plan_at(void* memory, unsigned paths) {
     Plan* plan = new (memory) Plan;
     for (unsigned i = 0; i < paths; ++i) new (reinterpret_cast<PathPlan*>(plan + 1) + i) PathPlan;
     plan->path_count = static_cast<std::uint8_t>(paths);
     return plan;
 }
 
-void PlanDelete::operator()(const Plan* plan) const noexcept {
-    ::operator delete (const_cast<Plan*>(plan), std::align_val_t{engine::cache_line});
+}  // namespace
+
+Plan* new_plan(unsigned paths) {
+    return make_plan_at(::operator new(plan_bytes(paths), plan_alignment), paths);
 }
 
-engine::Result<PlanPtr> build_plan(const LaneSpec& spec, Ports& ports, NextHops& next_hops) {
+void PlanDelete::operator()(const Plan* plan) const noexcept {
+    if (store != nullptr) return store->free(plan);
+    ::operator delete(const_cast<Plan*>(plan), plan_alignment);
+}
+
+engine::Result<PlanStore> PlanStore::create(std::uint32_t plans_max) {
+    PlanStore store;
+    for (unsigned paths = 0; paths < kinds; ++paths) {
+        const std::size_t lines = (plan_bytes(paths) + engine::cache_line - 1) / engine::cache_line;
+        auto slab = Slab::create(plans_max, lines * engine::cache_line);
+        if (!slab) return slab.error();
+        store.slabs_[paths] = std::move(*slab);
+    }
+    return store;
+}
+
+PlanPtr PlanStore::make(unsigned paths) {
+    if (paths < kinds) {
+        const std::uint32_t place = slabs_[paths].take();
+        if (place != Slab::none) {
+            return PlanPtr(make_plan_at(slabs_[paths].at(place), paths), PlanDelete{this});
+        }
+    }
+    return PlanPtr(new_plan(paths));
+}
+
+void PlanStore::free(const Plan* plan) noexcept {
+    Slab& slab = slabs_[plan->path_count];
+    slab.give(slab.place_of(plan));
+}
+
+void leave_next_hops(const Plan& plan, NextHops& next_hops) {
+    for (const PathPlan& path : plan.paths()) {
+        if (path.next_hop != nullptr) next_hops.leave(*path.next_hop);
+    }
+}
+
+engine::Result<PlanPtr> build_plan(const LaneSpec& spec, Ports& ports, NextHops& next_hops,
+                                   PlanStore& plans) {
     for (const auto& slot : ports.slots()) {
         if ((ports_of(spec) & bit(slot.shared.index)) != 0 && slot.taken() && !slot.port) {
             return failed(spec, "port " + slot.spec.name + " is closed");
         }
     }
     const bool outward = spec.role == Role::send || spec.role == Role::relay;
-    Plan* plan = new_plan(outward ? static_cast<unsigned>(spec.paths.size()) : 0);
-    PlanPtr owner(plan);
+    PlanPtr owner = plans.make(outward ? static_cast<unsigned>(spec.paths.size()) : 0);
+    auto* plan = const_cast<Plan*>(owner.get());
     plan->role = spec.role;
     plan->sealed = spec.keys != nullptr;
     plan->bundle = spec.bundle;
@@ -113,7 +159,10 @@ engine::Result<PlanPtr> build_plan(const LaneSpec& spec, Ports& ports, NextHops&
         }
     } else {
         if (spec.role == Role::relay) plan->arrival_ports = bit(spec.port);
-        if (auto filled = fill_paths(spec, ports, next_hops, *plan); !filled) return filled.error();
+        if (auto filled = fill_paths(spec, ports, next_hops, *plan); !filled) {
+            leave_next_hops(*plan, next_hops);
+            return filled.error();
+        }
     }
     return owner;
 }

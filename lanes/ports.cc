@@ -70,7 +70,7 @@ void Ports::undo(const Change& change) {
 }
 
 engine::Result<void> Ports::open(PortIndex index, const engine::PortSpec& spec) {
-    auto port = open_(spec, workers_);
+    auto port = open_(spec, cores_.starting_at(index));
     if (!port) return port.error();
     Slot& slot = slots_[index];
     slot.spec = spec;
@@ -90,6 +90,7 @@ void Ports::drop(PortIndex index) {
     Slot& slot = slots_[index];
     slot.ingress.reset();
     slot.plan.reset();
+    slot.matches.reset();
     slot.spec = {};
     slot.egress = false;
 }

@@ -18,8 +18,8 @@
 namespace lanes {
 
 /// Opens a port by the driver its spec names. The composition root knows the drivers.
-using PortOpener =
-    std::function<engine::Result<std::unique_ptr<engine::Port>>(const engine::PortSpec&, unsigned)>;
+using PortOpener = std::function<engine::Result<std::unique_ptr<engine::Port>>(
+    const engine::PortSpec&, const engine::WorkerCores&)>;
 
 class Ports {
   public:
@@ -28,13 +28,15 @@ class Ports {
         engine::PortSpec spec;
         std::unique_ptr<engine::Port> port;
         std::unique_ptr<Ingress> ingress;
+        std::unique_ptr<MatchTable> matches;  ///< nullptr: no lane takes frames of it
         std::unique_ptr<const PortPlan> plan;
         bool egress = false;  ///< some lane sends out of it
 
         bool taken() const noexcept { return !spec.name.empty(); }
     };
 
-    Ports(PortOpener open, unsigned workers) : open_(std::move(open)), workers_(workers) {}
+    Ports(PortOpener open, engine::WorkerCores cores)
+        : open_(std::move(open)), cores_(std::move(cores)) {}
 
     /// How a list of ports differs from what is open.
     struct Change {
@@ -71,7 +73,7 @@ class Ports {
                        const std::vector<engine::PortSpec>& next) noexcept;
 
     PortOpener open_;
-    unsigned workers_;
+    engine::WorkerCores cores_;
     std::array<Slot, engine::ports_max> slots_;
 };
 

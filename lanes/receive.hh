@@ -5,7 +5,7 @@
 #include <cstring>
 #include <span>
 
-#include "engine/memory.hh"
+#include "engine/port.hh"
 #include "engine/worker.hh"
 #include "lanes/egress.hh"
 #include "lanes/lane.hh"

@@ -10,7 +10,7 @@
 
 #include <span>
 
-#include "engine/memory.hh"
+#include "engine/port.hh"
 #include "engine/worker.hh"
 #include "lanes/carrier.hh"
 #include "lanes/compose.hh"

@@ -122,4 +122,15 @@ struct NodeSpec {
     std::vector<LaneSpec> lanes;  ///< in file order: it is the order of `match`
 };
 
+/// Some lanes of a node are to be others, and all the rest goes on as it is. Ports are those of the
+/// NodeSpec that was applied last.
+struct LaneChange {
+    std::vector<LaneSpec> put;        ///< added, or in the place of the lane that has the name now
+    std::vector<std::string> remove;  ///< names
+    /// Where added lanes stand in the order of matches: ahead of the lane of this name, in the
+    /// order in which they are listed; empty: behind all others. A lane that replaces one of its
+    /// name keeps its place.
+    std::string before;
+};
+
 }  // namespace lanes

@@ -34,6 +34,11 @@ class Window {
     /// A view of `words` (a power of two) words of shared memory, zero at first.
     Window(Word* words, std::uint32_t count) noexcept : words_(words), mask_(count - 1) {}
 
+    /// Asks the memory for the word that commit() of this number will write.
+    void prefetch(std::uint64_t sequence) const noexcept {
+        __builtin_prefetch(&words_[sequence / block_numbers & mask_], 1);
+    }
+
     /// What commit() of this number would find now. For use before a costly open.
     Verdict check(std::uint64_t sequence) const noexcept {
         return View(*this, sequence / block_numbers).check(sequence);

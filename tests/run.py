@@ -143,7 +143,7 @@ def case_names(program):
     return [line.strip() for line in out.splitlines() if line.strip()]
 
 
-def unit_program(state, prefix, program, timeout):
+def unit_program(state, prefix, program, timeout, environment):
     """Runs one Catch2 program, or those of its cases that are wanted."""
     names = case_names(program)
     chosen = [name for name in names if state.wanted(f"{prefix}/{name}")]
@@ -160,7 +160,7 @@ def unit_program(state, prefix, program, timeout):
             escaped = (re.sub(r"([\\,])", r"\\\1", name) for name in chosen)
             listed.write_text("".join(f'"{name}"\n' for name in escaped))
             command += ["-f", str(listed)]
-        status, out = run(command, timeout, env={**os.environ, **SANITIZERS})
+        status, out = run(command, timeout, env={**os.environ, **SANITIZERS, **environment})
         text = report.read_text(errors="replace") if report.exists() else ""
     seen = read_report(state, prefix, text)
     if status != 0 and not seen["failed"]:
@@ -227,7 +227,7 @@ def unit_tests(state, part, path, only=None):
             continue
         if only is None and test["name"] == "stress":
             continue  # under ThreadSanitizer it says more
-        unit_program(state, name, test["cmd"][0], test["timeout"])
+        unit_program(state, name, test["cmd"][0], test["timeout"], test["env"])
 
 
 def release(state):

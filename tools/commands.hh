@@ -1,6 +1,7 @@
 // The commands of `lanes`. Each takes what its command line said and returns the exit status.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace lanes::tools {
@@ -14,6 +15,15 @@ int check(const std::string& file);
 
 /// Runs a node until it is told to stop.
 int run(const std::string& file);
+
+enum class Output : std::uint8_t { text, json };
+
+/// Lists what each driver could open on this machine, and why not the rest.
+int ports(Output output);
+
+/// Examines the machine, or what the ports and cores of the node in `file` need of it; "": no file.
+/// exit_errors when something is broken.
+int doctor(const std::string& file, Output output);
 
 /// Prints a new private key.
 int key_new();

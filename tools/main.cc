@@ -27,6 +27,16 @@ int main(int argc, char** argv) {
     auto* check = app.add_subcommand(
         "check", "Check a node file and its tables; exits 0 (good), 1 (errors), 2 (cannot read)");
     check->add_option("FILE", file, "node file")->required();
+    bool json = false;
+    auto* ports =
+        app.add_subcommand("ports", "List what each driver could open here, and why not the rest");
+    ports->add_flag("--json", json, "as JSON");
+    auto* doctor = app.add_subcommand(
+        "doctor",
+        "Examine this machine, or what a node needs of it, and say the commands that mend it; "
+        "exits 0 (nothing is broken), 1 (something is, or FILE has errors), 2 (cannot read)");
+    doctor->add_option("FILE", file, "node file");
+    doctor->add_flag("--json", json, "as JSON");
     auto* key = app.add_subcommand("key", "Make keys: each is one line of text");
     key->require_subcommand(1);
     const auto* key_new = key->add_subcommand("new", "Print a new private key: key new > FILE");
@@ -40,6 +50,9 @@ int main(int argc, char** argv) {
     if (*key_public) return lanes::tools::key_public();
     if (*key_secret) return lanes::tools::key_secret();
     if (*check) return lanes::tools::check(file);
+    const auto output = json ? lanes::tools::Output::json : lanes::tools::Output::text;
+    if (*ports) return lanes::tools::ports(output);
+    if (*doctor) return lanes::tools::doctor(file, output);
     if (file.empty()) {
         std::fputs(app.help().c_str(), stderr);
         return 1;

@@ -30,12 +30,12 @@ using engine::Severity;
 constexpr std::size_t lanes_shown = 32;
 
 engine::Result<std::unique_ptr<engine::Port>> open_port(const engine::PortSpec& spec,
-                                                        unsigned queues) {
+                                                        const engine::WorkerCores& cores) {
     const drivers::Driver* driver = drivers::find_driver(spec.driver);
     if (driver == nullptr) {
         return engine::Error{0, "port " + spec.name + ": no driver named " + spec.driver};
     }
-    return driver->open(spec, queues);
+    return driver->open(spec, cores);
 }
 
 /// The signals that the main thread takes from a descriptor. Blocked in every thread, so this must

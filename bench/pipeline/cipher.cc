@@ -20,10 +20,10 @@ BareCipher::BareCipher(const std::string& backend, crypto::Suite suite, Way way,
     auto key = backend_->expand(suite, crypto::Secret<crypto::aead_key_bytes>());
     if (!key) throw std::runtime_error(key.message());
     key_ = std::move(*key);
-    auto memory = engine::FrameMemory::create(frame_bytes, buffers);
+    auto memory = engine::FramePool::create(frame_bytes, buffers);
     if (!memory) throw std::runtime_error(memory.error().message);
     memory_ = std::move(*memory);
-    cache_ = std::make_unique<engine::FrameMemory::Cache>(*memory_);
+    cache_ = std::make_unique<engine::FramePool::Cache>(*memory_);
     for (unsigned i = 0; i < buffers; ++i) frames_.push_back(cache_->take());
 }
 

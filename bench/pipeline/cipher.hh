@@ -10,7 +10,7 @@
 
 #include "bench/pipeline/library_call.hh"
 #include "crypto/aead.hh"
-#include "engine/memory.hh"
+#include "engine/frame_pool.hh"
 
 namespace lanes::bench {
 
@@ -42,8 +42,8 @@ class BareCipher {
     Way way_;
     std::vector<std::uint32_t> lens_;
     std::size_t next_len_ = 0;
-    std::shared_ptr<engine::FrameMemory> memory_;
-    std::unique_ptr<engine::FrameMemory::Cache> cache_;
+    std::shared_ptr<engine::FramePool> memory_;
+    std::unique_ptr<engine::FramePool::Cache> cache_;
     std::vector<engine::Frame> frames_;
     std::size_t next_ = 0;
     std::uint64_t sequence_ = 0;

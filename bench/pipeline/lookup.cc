@@ -8,8 +8,10 @@
 
 #include "bench/clocks.hh"
 #include "bench/statistics.hh"
+#include "engine/bytes.hh"
 #include "engine/limits.hh"
 #include "lanes/lane_table.hh"
+#include "lanes/match_table.hh"
 
 namespace lanes::bench {
 namespace {
@@ -40,6 +42,56 @@ double measure(const LaneTable& table, const std::vector<std::uint32_t>& ids, un
     return static_cast<double>(read_clock() - before) / (bursts * burst_max);
 }
 
+/// Rules for the addresses 1 to n, lane by lane.
+struct Matches {
+    Matches(std::uint32_t lanes, Lane* lane) : rules(make_rules(lanes)), table(rules) {
+        MatchSpec match;
+        match.has_destination = true;
+        match.destination.len = 32;
+        for (std::uint32_t n = 1; n <= lanes; ++n) {
+            auto* address = reinterpret_cast<std::byte*>(match.destination.address.bytes.data());
+            engine::store_be(address, n);
+            auto rule = table.add(&match, n, lane);
+            if (!rule) throw std::runtime_error(rule.error().message);
+            table.publish(**rule);
+        }
+        table.flush();
+    }
+
+    static MatchRules make_rules(std::uint32_t lanes) {
+        auto rules = MatchRules::create(lanes);
+        if (!rules) throw std::runtime_error(rules.error().message);
+        return std::move(*rules);
+    }
+
+    MatchRules rules;
+    MatchTable table;
+};
+
+/// The same for look-ups by match. What is in the time is what a look-up costs and, for both
+/// tables, four bytes written per key.
+double measure(const MatchTable& table, const std::vector<std::uint32_t>& addresses,
+               unsigned bursts, std::size_t& next) {
+    FlowKey keys[burst_max];
+    for (FlowKey& key : keys) {
+        key.ether_type = 0x0800;
+        key.version = 4;
+        key.known = FlowKey::has_ip;
+    }
+    Lane* found[burst_max];
+    const std::uint64_t before = read_clock();
+    for (unsigned i = 0; i < bursts; ++i) {
+        for (unsigned k = 0; k < burst_max; ++k) {
+            auto* address = reinterpret_cast<std::byte*>(keys[k].destination.data());
+            engine::store_be(address, addresses[next + k]);
+        }
+        table.find(keys, found);
+        if (found[0] == nullptr) throw std::runtime_error("a match was not found");
+        next = (next + burst_max) % addresses.size();
+    }
+    return static_cast<double>(read_clock() - before) / (bursts * burst_max);
+}
+
 }  // namespace
 
 LookupResult run_lookup(const LookupOptions& options) {
@@ -50,12 +102,17 @@ LookupResult run_lookup(const LookupOptions& options) {
     std::vector<std::uint32_t> same(1 << 16, 1);
     std::vector<std::uint32_t> any(1 << 22);
     for (std::uint32_t& id : any) id = static_cast<std::uint32_t>(random() % options.lanes + 1);
+    Lane* const lane = LaneTable::Reader(*one).find(1);
+    const Matches one_rule(1, lane);
+    const Matches many_rules(options.lanes, lane);
     LookupResult result;
-    std::size_t next_same = 0;
-    std::size_t next_any = 0;
+    std::size_t next[4] = {};
     for (unsigned trial = 0; trial < options.trials; ++trial) {
-        result.only.push_back(measure(*one, same, options.bursts, next_same));
-        result.random.push_back(measure(*many, any, options.bursts, next_any));
+        const unsigned bursts = options.bursts;
+        result.by_id.only.push_back(measure(*one, same, bursts, next[0]));
+        result.by_id.random.push_back(measure(*many, any, bursts, next[1]));
+        result.by_match.only.push_back(measure(one_rule.table, same, bursts, next[2]));
+        result.by_match.random.push_back(measure(many_rules.table, any, bursts, next[3]));
     }
     return result;
 }

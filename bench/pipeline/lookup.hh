@@ -1,5 +1,6 @@
-// lanes-bench lookup: what it costs to find a lane by its id among n, in bursts of 64 as the
-// receiving side does it, beside the same with one lane in the table.
+// lanes-bench lookup: what it costs to find a lane among n, in bursts of 64, beside the same with
+// one lane in the table: by its id, as the receiving side does it, and by match, as the sending
+// side does, each lane having a rule for one destination address.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +14,14 @@ struct LookupOptions {
     unsigned bursts = 16384;  ///< of 64 look-ups, per trial
 };
 
-/// Clocks per look-up, a value per trial. The two are measured in turn.
+/// Clocks per look-up, a value per trial. All are measured in turn.
 struct LookupResult {
-    std::vector<double> only;    ///< one lane in the table
-    std::vector<double> random;  ///< a random one of all
+    struct Pair {
+        std::vector<double> only;    ///< one lane in the table
+        std::vector<double> random;  ///< a random one of all
+    };
+    Pair by_id;
+    Pair by_match;
 };
 
 /// Throws std::runtime_error with what is wrong.

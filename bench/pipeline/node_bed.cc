@@ -26,8 +26,9 @@ constexpr std::uint64_t keys_within_ns = 100 * ns_per_second;
     throw std::runtime_error(what);
 }
 
-engine::Result<std::unique_ptr<Port>> open_port(const PortSpec& spec, unsigned queues) {
-    return drivers::find_driver(spec.driver)->open(spec, queues);
+engine::Result<std::unique_ptr<Port>> open_port(const PortSpec& spec,
+                                                const engine::WorkerCores& cores) {
+    return drivers::find_driver(spec.driver)->open(spec, cores);
 }
 
 PathSpec path_over(PortIndex port) {

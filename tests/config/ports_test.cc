@@ -76,7 +76,7 @@ TEST_CASE("Errors of ports") {
            "unknown key `adress` in port `p`; expected one of address, device, driver, mtu "
            "(driver tap); did you mean `address`?"}}},
         {node_with("{driver: tap, device: a, listen: 1}"),
-         {{"3:31: error: ", "only af_packet, memory, udp take it: remove it"}}},
+         {{"3:31: error: ", "only af_packet, af_xdp, dpdk, memory, udp take it: remove it"}}},
         {node_with("{driver: tap, device: abcdefghijklmnop}"), {{"3:28: error: ", "16 bytes"}}},
         {node_with("{driver: tap, device: a/b}"), {{"3:28: error: ", "an interface name"}}},
         {node_with("{driver: tap, device: ..}"), {{"3:28: error: ", "an interface name"}}},

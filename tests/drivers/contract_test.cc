@@ -444,7 +444,8 @@ TEMPLATE_TEST_CASE("wake_fd is readable when there is traffic and not when there
     Bench bench(fixture, 1, frames);
     engine::RxQueue& rx = bench.port().rx(0);
     const int fd = rx.wake_fd();
-    REQUIRE(fd >= 0);
+    REQUIRE((fd >= 0) == fixture.pollable);
+    if (!fixture.pollable) return;
     for (std::size_t i = 0; fixture.live && i < frames.size(); i += 8) {
         REQUIRE(rx.prepare_sleep());
         CHECK_FALSE(readable(fd, 0));

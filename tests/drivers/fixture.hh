@@ -38,6 +38,7 @@ class Fixture {
     std::uint32_t len_min = 14;  ///< the shortest frame
     std::size_t chunk = 128;     ///< frames that the way to and from the far side holds
     bool live = true;            ///< frames arrive when they are injected, not before
+    bool pollable = true;        ///< receive queues have a wake_fd
     std::uint32_t endpoint = 0;  ///< Frame::endpoint of what is sent
 };
 

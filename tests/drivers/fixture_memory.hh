@@ -15,7 +15,8 @@ class MemoryFixture : public Fixture {
         engine::PortSpec spec;
         spec.name = "near";
         spec.driver = "memory";
-        spec.device = "contract";
+        static unsigned wires = 0;
+        spec.device = "contract" + std::to_string(wires++);
         auto near = drivers::open_memory(spec, queues);
         spec.name = "far";
         auto far = drivers::open_memory(spec, queues);

@@ -269,9 +269,16 @@ class Host:
 
     def iperf3(self, address, seconds=2, options=(), port=5201):
         """Runs an iperf3 client; returns its JSON report."""
-        out = self.run("iperf3", "-c", address, "-p", str(port), "-t", str(seconds), "-J", *options,
-                       fails=True, timeout=seconds + 30)
-        report = json.loads(out)
+        report = {}
+
+        def done():
+            nonlocal report
+            report = json.loads(self.run("iperf3", "-c", address, "-p", str(port), "-t",
+                                         str(seconds), "-J", *options, fails=True,
+                                         timeout=seconds + 30))
+            # The server may still be closing the former client's test.
+            return "server is busy" not in report.get("error", "")
+        eventually(done, f"iperf3 to {address} finds the server free")
         check("error" not in report, f"iperf3 to {address}: {report.get('error')}")
         return report
 

@@ -52,8 +52,8 @@ class Node {
             sealed(lane("to room", sealed_to_room, Role::receive, out, {path(wan)})));
         auto made =
             Control::create(spec,
-                            [](const engine::PortSpec& port, unsigned queues) {
-                                return drivers::open_memory(port, queues);
+                            [](const engine::PortSpec& port, const engine::WorkerCores& cores) {
+                                return drivers::open_memory(port, cores);
                             },
                             Control::Threads::none, {clock, crypto::system_random(), nullptr});
         LANES_CHECK(bool(made));

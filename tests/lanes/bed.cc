@@ -85,13 +85,14 @@ Bytes datagram(const Bytes& payload, const Bytes& addresses, std::uint16_t port)
 }  // namespace
 
 PortOpener opener(Knobs& knobs) {
-    return [&knobs](const engine::PortSpec& spec,
-                    unsigned queues) -> engine::Result<std::unique_ptr<engine::Port>> {
+    return [&knobs](
+               const engine::PortSpec& spec,
+               const engine::WorkerCores& cores) -> engine::Result<std::unique_ptr<engine::Port>> {
         ++knobs.opened[spec.name];
         if (knobs.failing.count(spec.name) != 0) {
             return engine::Error{5, "port " + spec.name + ": told to fail"};
         }
-        auto port = drivers::open_memory(spec, queues);
+        auto port = drivers::open_memory(spec, cores);
         if (!port) return port.error();
         return std::unique_ptr<engine::Port>(std::make_unique<BedPort>(std::move(*port), knobs));
     };

@@ -10,17 +10,16 @@ using namespace lanes;
 
 namespace {
 
-constexpr std::uint64_t second = ns_per_second;
-
 /// A way that takes `delay(i)` for the heartbeat of second i.
 template <typename Delay>
 LinkMeter heard(unsigned heartbeats, Delay delay) {
     LinkMeter meter;
     meter.open(0, LinkMeter::Start::follows);
     for (unsigned i = 0; i < heartbeats; ++i) {
-        const std::uint64_t sent = 1'000'000 * second + i * second;
+        const std::uint64_t sent = 1'000'000 * ns_per_second + i * ns_per_second;
         // The two clocks have nothing to do with each other.
-        meter.heard(0, {sent, i, i, 0}, 77 * second + i * second + delay(i), 5 * second + i);
+        meter.heard(0, {sent, i, i, 0}, 77 * ns_per_second + i * ns_per_second + delay(i),
+                    5 * ns_per_second + i);
     }
     return meter;
 }
@@ -51,10 +50,10 @@ TEST_CASE("the variation of the delay is that of RFC 3550: a sixteenth of each d
 TEST_CASE("a heartbeat that comes again, or late over another path, does not count for the delay") {
     LinkMeter meter;
     meter.open(0, LinkMeter::Start::follows);
-    meter.heard(0, {10 * second, 5, 5, 0}, 1 * second, 1);
-    meter.heard(0, {11 * second, 6, 6, 0}, 2 * second, 2);
-    meter.heard(0, {11 * second, 6, 6, 0}, 3 * second, 3);
-    meter.heard(0, {10 * second, 5, 5, 0}, 4 * second, 4);
+    meter.heard(0, {10 * ns_per_second, 5, 5, 0}, 1 * ns_per_second, 1);
+    meter.heard(0, {11 * ns_per_second, 6, 6, 0}, 2 * ns_per_second, 2);
+    meter.heard(0, {11 * ns_per_second, 6, 6, 0}, 3 * ns_per_second, 3);
+    meter.heard(0, {10 * ns_per_second, 5, 5, 0}, 4 * ns_per_second, 4);
     CHECK(meter.delay_variation_ns() == 0);
     CHECK(meter.lost() == 0);
     CHECK(meter.heard_boot_ns() == 4);
@@ -64,15 +63,15 @@ TEST_CASE("loss: what was sent less what was accepted, session by session") {
     LinkMeter meter;
     CHECK(meter.lost() == 0);
     meter.open(0, LinkMeter::Start::follows);
-    meter.heard(0, {second, 100, 100, 0}, 1, 1);
+    meter.heard(0, {ns_per_second, 100, 100, 0}, 1, 1);
     CHECK(meter.lost() == 0);
-    meter.heard(0, {2 * second, 200, 190, 0}, 2, 2);
+    meter.heard(0, {2 * ns_per_second, 200, 190, 0}, 2, 2);
     CHECK(meter.lost() == 10);
     // What was late has come after all by the next heartbeat.
-    meter.heard(0, {3 * second, 300, 297, 0}, 3, 3);
+    meter.heard(0, {3 * ns_per_second, 300, 297, 0}, 3, 3);
     CHECK(meter.lost() == 3);
     meter.open(1, LinkMeter::Start::follows);
-    meter.heard(1, {4 * second, 50, 45, 1}, 4, 4);
+    meter.heard(1, {4 * ns_per_second, 50, 45, 1}, 4, 4);
     CHECK(meter.lost() == 8);
     meter.close(0, 299);  // two more came before it ended
     CHECK(meter.lost() == 6);
@@ -88,9 +87,9 @@ TEST_CASE("loss: what was sent less what was accepted, session by session") {
 TEST_CASE("a session that was joined late counts from the first heartbeat on") {
     LinkMeter meter;
     meter.open(2, LinkMeter::Start::late);
-    meter.heard(2, {second, 1000, 30, 2}, 1, 1);
+    meter.heard(2, {ns_per_second, 1000, 30, 2}, 1, 1);
     CHECK(meter.lost() == 0);
-    meter.heard(2, {2 * second, 1100, 125, 2}, 2, 2);
+    meter.heard(2, {2 * ns_per_second, 1100, 125, 2}, 2, 2);
     CHECK(meter.lost() == 5);
     meter.close(2, 130);
     CHECK(meter.lost() == 0);
@@ -99,19 +98,19 @@ TEST_CASE("a session that was joined late counts from the first heartbeat on") {
 TEST_CASE("packets accepted beyond what the last heartbeat counted are no negative loss") {
     LinkMeter meter;
     meter.open(0, LinkMeter::Start::follows);
-    meter.heard(0, {second, 100, 100, 0}, 1, 1);
+    meter.heard(0, {ns_per_second, 100, 100, 0}, 1, 1);
     meter.close(0, 150);
     CHECK(meter.lost() == 0);
 }
 
 TEST_CASE("spans are said in the unit that a person would choose") {
     CHECK(span_text(0) == "0 s");
-    CHECK(span_text(119 * second) == "119 s");
-    CHECK(span_text(120 * second) == "2 min");
-    CHECK(span_text(7199 * second) == "119 min");
-    CHECK(span_text(7200 * second) == "2 h");
-    CHECK(span_text(2 * 86'400 * second - 1) == "47 h");
-    CHECK(span_text(2 * 86'400 * second) == "2 days");
+    CHECK(span_text(119 * ns_per_second) == "119 s");
+    CHECK(span_text(120 * ns_per_second) == "2 min");
+    CHECK(span_text(7199 * ns_per_second) == "119 min");
+    CHECK(span_text(7200 * ns_per_second) == "2 h");
+    CHECK(span_text(2 * 86'400 * ns_per_second - 1) == "47 h");
+    CHECK(span_text(2 * 86'400 * ns_per_second) == "2 days");
 }
 
 TEST_CASE("states are named as operators read them") {

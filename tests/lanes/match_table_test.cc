@@ -1,10 +1,13 @@
-// MatchTable against a naive linear matcher: thousands of random rules and keys.
+// MatchTable against a naive linear matcher: thousands of random rules and keys, and rules that
+// come and go. What readers on other threads see meanwhile is in tests/stress.
 #include "lanes/match_table.hh"
 
 #include <catch2/catch.hpp>
 
+#include <map>
 #include <memory>
 #include <random>
+#include <vector>
 
 using namespace lanes;
 
@@ -49,6 +52,41 @@ bool matches(const MatchSpec& match, const FlowKey& key) {
     return range(match.source_port, key.source_port) &&
            range(match.destination_port, key.destination_port);
 }
+
+/// A table of rules in order, the first of which wins, as an operator's file has them.
+struct Entry {
+    const MatchSpec* match;  ///< nullptr: every frame
+    Lane* lane;
+};
+
+MatchRules make_rules(std::uint32_t most = 1 << 20) {
+    auto rules = MatchRules::create(most);
+    if (!rules) FAIL(rules.error().message);
+    return std::move(*rules);
+}
+
+struct Bed {
+    Bed() = default;
+    explicit Bed(const std::vector<Entry>& entries) {
+        for (std::size_t i = 0; i < entries.size(); ++i) add(entries[i].match, i, entries[i].lane);
+        table.flush();
+    }
+
+    MatchRule* add(const MatchSpec* match, std::uint64_t order, Lane* to) {
+        auto rule = table.add(match, order, to);
+        if (!rule) FAIL(rule.error().message);
+        table.publish(**rule);
+        return *rule;
+    }
+    Lane* find(const FlowKey& key) const {
+        Lane* found = nullptr;
+        table.find({&key, 1}, &found);
+        return found;
+    }
+
+    MatchRules rules = make_rules();
+    MatchTable table{rules};
+};
 
 class Random {
   public:
@@ -135,14 +173,15 @@ TEST_CASE("a match table finds what a linear search finds") {
     Random random(seed);
     const std::size_t rule_count = seed == 8 ? 4000 : seed * 10;
     std::vector<std::unique_ptr<MatchSpec>> specs;
-    std::vector<MatchTable::Entry> entries;
+    std::vector<Entry> entries;
     for (std::size_t i = 0; i < rule_count; ++i) {
         const bool all = random.once_in(static_cast<std::uint32_t>(rule_count) * 2);
         specs.push_back(std::make_unique<MatchSpec>(random.match()));
         entries.push_back({all ? nullptr : specs.back().get(), lane(i)});
     }
     if (seed % 2 == 0) entries.push_back({nullptr, lane(rule_count)});
-    const MatchTable table(entries);
+    const Bed bed(entries);
+    const MatchTable& table = bed.table;
     std::size_t hits = 0;
     for (unsigned round = 0; round < 300; ++round) {
         FlowKey keys[engine::burst_max];
@@ -165,18 +204,13 @@ TEST_CASE("a match table finds what a linear search finds") {
 }
 
 TEST_CASE("a table with one lane for everything says so, and an empty one has none") {
-    const MatchTable::Entry all{nullptr, lane(1)};
-    CHECK(MatchTable({&all, 1}).only() == lane(1));
-    const MatchTable empty(std::span<const MatchTable::Entry>{});
-    CHECK(empty.only() == nullptr);
-    FlowKey key;
-    Lane* found = lane(5);
-    empty.find({&key, 1}, &found);
-    CHECK(found == nullptr);
+    CHECK(Bed({{nullptr, lane(1)}}).table.only() == lane(1));
+    const Bed empty;
+    CHECK(empty.table.only() == nullptr);
+    CHECK(empty.find(FlowKey{}) == nullptr);
     MatchSpec match;
     match.vlan = 5;
-    const MatchTable::Entry both[] = {{&match, lane(1)}, {nullptr, lane(2)}};
-    CHECK(MatchTable(both).only() == nullptr);
+    CHECK(Bed({{&match, lane(1)}, {nullptr, lane(2)}}).table.only() == nullptr);
 }
 
 TEST_CASE("the first of two rules that match wins, also behind a rule for everything") {
@@ -189,11 +223,7 @@ TEST_CASE("the first of two rules that match wins, also behind a rule for everyt
     key.version = 4;
     key.known = FlowKey::has_ip;
     key.destination = {10, 0, 0, 7};
-    const auto find = [&](std::vector<MatchTable::Entry> entries) {
-        Lane* found = nullptr;
-        MatchTable(entries).find({&key, 1}, &found);
-        return found;
-    };
+    const auto find = [&](const std::vector<Entry>& entries) { return Bed(entries).find(key); };
     CHECK(find({{&narrow, lane(0)}, {&wide, lane(1)}}) == lane(0));
     CHECK(find({{&wide, lane(1)}, {&narrow, lane(0)}}) == lane(1));
     CHECK(find({{&narrow, lane(0)}, {&narrow, lane(1)}}) == lane(0));
@@ -203,7 +233,7 @@ TEST_CASE("the first of two rules that match wins, also behind a rule for everyt
 
 TEST_CASE("rules that differ only in their port ranges are tried in order") {
     std::vector<std::unique_ptr<MatchSpec>> specs;
-    std::vector<MatchTable::Entry> entries;
+    std::vector<Entry> entries;
     // 0: 1-10, 1: 5-20, 2: 0-65535 with protocol 17 (any port, also none), all of one value.
     for (const auto& [first, last] : {std::pair{1, 10}, {5, 20}}) {
         specs.push_back(std::make_unique<MatchSpec>());
@@ -214,16 +244,14 @@ TEST_CASE("rules that differ only in their port ranges are tried in order") {
     specs.push_back(std::make_unique<MatchSpec>());
     specs.back()->protocol = 17;
     entries.push_back({specs.back().get(), lane(2)});
-    const MatchTable table(entries);
+    const Bed bed(entries);
     const auto find = [&](std::uint16_t port, std::uint8_t known) {
         FlowKey key;
         key.version = 4;
         key.protocol = 17;
         key.known = known;
         key.destination_port = port;
-        Lane* found = nullptr;
-        table.find({&key, 1}, &found);
-        return found;
+        return bed.find(key);
     };
     constexpr std::uint8_t both = FlowKey::has_ip | FlowKey::has_ports;
     CHECK(find(1, both) == lane(0));
@@ -233,4 +261,134 @@ TEST_CASE("rules that differ only in their port ranges are tried in order") {
     CHECK(find(21, both) == lane(2));
     CHECK(find(0, both) == lane(2));
     CHECK(find(7, FlowKey::has_ip) == lane(2));  // a fragment without ports
+}
+
+TEST_CASE("rules come and go at any place, and the table agrees with a linear search throughout") {
+    const auto seed = GENERATE(1u, 2u, 3u, 4u, 5u, 6u);
+    INFO("seed " << seed);
+    Random random(seed);
+    const std::size_t most = seed == 6 ? 1500 : seed * 40;
+    struct Known {
+        std::unique_ptr<MatchSpec> match;
+        MatchRule* rule;
+        Lane* lane;
+    };
+    Bed bed;
+    std::map<std::uint64_t, Known> known;  // by order
+    std::size_t hits = 0;
+    std::size_t lanes = 0;
+    for (unsigned round = 0; round < 250; ++round) {
+        std::vector<MatchRule*> retired;
+        const bool shrinking = round / 50 % 2 == 1;
+        for (std::size_t i = 0; i < most / 20 + 1; ++i) {
+            const std::uint64_t order = random.below(1'000'000);
+            if (known.size() < most && !random.once_in(shrinking ? 4 : 2)) {
+                if (known.count(order) != 0) continue;
+                auto match =
+                    random.once_in(60) ? nullptr : std::make_unique<MatchSpec>(random.match());
+                Lane* to = lane(++lanes);
+                if (random.once_in(10)) {  // a change that was given up
+                    bed.table.cancel(**bed.table.add(match.get(), order, to));
+                    continue;
+                }
+                MatchRule* rule = bed.add(match.get(), order, to);
+                known[order] = {std::move(match), rule, to};
+            } else if (!known.empty()) {
+                auto at = known.lower_bound(order);
+                if (at == known.end()) at = known.begin();
+                bed.table.retire(*at->second.rule);
+                retired.push_back(at->second.rule);
+                known.erase(at);
+            }
+        }
+        bed.table.flush();
+        for (MatchRule* rule : retired) bed.table.free(*rule);
+        bed.table.sweep();
+        FlowKey keys[engine::burst_max];
+        Lane* found[engine::burst_max];
+        for (FlowKey& key : keys) key = random.key();
+        bed.table.find(keys, found);
+        for (std::size_t i = 0; i < engine::burst_max; ++i) {
+            Lane* expected = nullptr;
+            for (const auto& [order, rule] : known) {
+                if (rule.match && !matches(*rule.match, keys[i])) continue;
+                expected = rule.lane;
+                break;
+            }
+            hits += expected != nullptr;
+            REQUIRE(found[i] == expected);
+        }
+        REQUIRE(bed.rules.taken() == known.size());
+    }
+    CHECK(hits > 1000);
+}
+
+TEST_CASE("a rule that takes another's place is there before the other goes") {
+    Bed bed;
+    MatchSpec match;
+    match.vlan = 5;
+    FlowKey key;
+    key.vlan = FlowKey::tagged | 5;
+    MatchRule* former = bed.add(&match, 10, lane(1));
+    bed.table.flush();
+    CHECK(bed.find(key) == lane(1));
+    bed.add(&match, 10, lane(2));
+    bed.table.flush();
+    CHECK((bed.find(key) == lane(1) || bed.find(key) == lane(2)));
+    bed.table.retire(*former);
+    CHECK(bed.find(key) == lane(2));
+}
+
+TEST_CASE("a million rules are all found, and when they go their memory goes with them") {
+    constexpr std::uint32_t million = 1'000'000;
+    Bed bed;
+    MatchSpec match;
+    match.has_destination = true;
+    match.destination.len = 32;
+    FlowKey key;
+    key.version = 4;
+    key.known = FlowKey::has_ip;
+    const auto set = [](std::array<std::uint8_t, 16>& address, std::uint32_t n) {
+        for (unsigned i = 0; i < 4; ++i) address[i] = static_cast<std::uint8_t>(n >> (24 - 8 * i));
+    };
+    std::vector<MatchRule*> rules;
+    for (std::uint32_t n = 0; n < million; ++n) {
+        set(match.destination.address.bytes, n * 4001);
+        rules.push_back(bed.add(&match, n, lane(n)));
+    }
+    bed.table.flush();
+    CHECK(bed.table.tuples() == 1);
+    std::size_t wrong = 0;
+    for (std::uint32_t n = 0; n < million; ++n) {
+        set(key.destination, n * 4001);
+        wrong += bed.find(key) != lane(n);
+        set(key.destination, n * 4001 + 1);
+        wrong += bed.find(key) != nullptr;
+    }
+    CHECK(wrong == 0);
+    for (std::uint32_t n = 1; n < million; ++n) bed.table.retire(*rules[n]);
+    bed.table.flush();
+    for (std::uint32_t n = 1; n < million; ++n) bed.table.free(*rules[n]);
+    bed.table.sweep();
+    CHECK(bed.table.slots() < 64);
+    set(key.destination, 0);
+    CHECK(bed.find(key) == lane(0));
+}
+
+TEST_CASE("a table that finds no room for a rule says so and goes on") {
+    MatchRules rules = make_rules(1);
+    MatchTable table(rules);
+    MatchSpec match;
+    match.vlan = 5;
+    MatchRule* only = *table.add(&match, 1, lane(1));
+    const auto refused = table.add(&match, 2, lane(2));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message == "no room for another match rule");
+    table.publish(*only);
+    table.flush();
+    FlowKey key;
+    key.vlan = FlowKey::tagged | 5;
+    Lane* found = nullptr;
+    table.find({&key, 1}, &found);
+    CHECK(found == lane(1));
 }

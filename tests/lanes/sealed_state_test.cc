@@ -11,7 +11,7 @@ using engine::Drop;
 
 namespace {
 
-SealedBed::Options quick() {
+SealedBed::Options every_four_seconds() {
     SealedBed::Options with;
     with.rekey_seconds = 4;
     return with;
@@ -41,7 +41,7 @@ TEST_CASE("a receiver that stopped in order goes on at the next announcement, wh
 }
 
 TEST_CASE("a receiver that crashed waits for the next session, and says so") {
-    SealedBed bed(quick());
+    SealedBed bed(every_four_seconds());
     bed.start_up();
     bed.check_through(some_frames(20));
     bed.stop_b(false);
@@ -159,7 +159,7 @@ TEST_CASE("a receiver whose state cannot be written accepts nothing, says why, a
 }
 
 TEST_CASE("a store that fails for a while in the middle costs no packet") {
-    SealedBed bed(quick());
+    SealedBed bed(every_four_seconds());
     bed.start_up();
     const bool at_a = GENERATE(false, true);
     for (unsigned second = 0; second < 40; ++second) {
@@ -199,7 +199,7 @@ TEST_CASE("a damaged record is named, counts as lost, and is written anew") {
 }
 
 TEST_CASE("a store that fails when the receiver stops makes it wait, and nothing worse") {
-    SealedBed bed(quick());
+    SealedBed bed(every_four_seconds());
     bed.start_up();
     bed.check_through(some_frames(20));
     {

@@ -86,11 +86,11 @@ class ClosePort final : public engine::Port {
 PortOpener close_opener(PortOpener open, std::uint32_t headroom) {
     return [open = std::move(open), headroom](
                const engine::PortSpec& spec,
-               unsigned queues) -> engine::Result<std::unique_ptr<engine::Port>> {
-        auto port = open(spec, queues);
+               const engine::WorkerCores& cores) -> engine::Result<std::unique_ptr<engine::Port>> {
+        auto port = open(spec, cores);
         if (!port) return port.error();
         return std::unique_ptr<engine::Port>(
-            std::make_unique<ClosePort>(std::move(*port), queues, headroom));
+            std::make_unique<ClosePort>(std::move(*port), cores.count(), headroom));
     };
 }
 

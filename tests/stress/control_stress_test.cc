@@ -1,11 +1,12 @@
-// Control::apply while worker threads run: a lane that does not change loses nothing, whatever is
-// added, changed, reopened and removed around it.
+// Control::apply and Control::change while worker threads run: a lane that does not change loses
+// nothing, whatever is added, changed, reopened and removed around it.
 //
 //   source == lan [ node ] wan == sink        the steady lane, both of its ports untouched
 //             x1..x3, side ports              lanes come, change and go
 #include <catch2/catch.hpp>
 
 #include <chrono>
+#include <random>
 #include <thread>
 
 #include "tests/lanes/bed.hh"
@@ -68,6 +69,81 @@ struct Bed {
     std::unique_ptr<Control> control;
 };
 
+/// Frames through the steady lane and, some, towards a lane that comes and goes; what arrives must
+/// be complete and in order.
+class Traffic {
+  public:
+    Traffic(Bed& bed, Far& source, Far& sink) : bed_(bed), source_(source), sink_(sink) {
+        thread_ = std::thread([this] { run(); });
+    }
+    ~Traffic() {
+        if (thread_.joinable()) finish();
+    }
+    Traffic(const Traffic&) = delete;
+    Traffic& operator=(const Traffic&) = delete;
+
+    /// Waits for what is under way. Returns how many frames went through; all, and in order, or the
+    /// test fails.
+    std::uint64_t finish() {
+        stop_ = true;
+        for (unsigned i = 0; i < 3000 && arrived_ < sent_; ++i) std::this_thread::sleep_for(1ms);
+        CHECK(arrived_ == sent_);
+        if (arrived_ != sent_) sent_ = arrived_.load();  // lets the traffic end
+        thread_.join();
+        CHECK_FALSE(disorder_);
+        return arrived_;
+    }
+
+  private:
+    void run() {
+        std::uint32_t next[workers] = {};
+        Bytes frame = ethernet_frame(100, 0);
+        for (unsigned round = 0; !stop_ || arrived_ < sent_; ++round) {
+            const unsigned queue = round % workers;
+            // Never more under way than the wires hold.
+            if (!stop_ && sent_ - arrived_ < 1000) {
+                for (unsigned i = 0; i < 8; ++i) {
+                    std::memcpy(frame.data() + 20, &next[queue], 4);
+                    frame[24] = static_cast<std::byte>(queue);
+                    if (!source_.send(frame, queue)) break;
+                    ++next[queue];
+                    sent_.fetch_add(1);
+                }
+                // Frames of a lane that comes and goes.
+                Bytes other = frame;
+                std::memcpy(other.data() + 12, text_bytes("8100 0001").data(), 4);
+                source_.send(other, queue);
+            }
+            collect();
+            if (round % 16 == 0) std::this_thread::yield();
+            if (bed_.poll == engine::PollMode::sleep && round % 64 == 0) {
+                std::this_thread::sleep_for(200us);
+            }
+        }
+    }
+
+    void collect() {
+        for (const Bytes& packet : sink_.collect()) {
+            const std::size_t inner = 14 + 20 + 8 + 16 + 4;
+            if (wire::read_header(packet.data() + 14 + 20 + 8).lane != 1) continue;
+            std::uint32_t number;
+            std::memcpy(&number, packet.data() + inner + 20, 4);
+            const auto which = static_cast<unsigned>(packet[inner + 24]);
+            if (which >= workers || number != expected_[which]++) disorder_ = true;
+            arrived_.fetch_add(1);
+        }
+    }
+
+    Bed& bed_;
+    Far& source_;
+    Far& sink_;
+    std::atomic<bool> stop_{false};
+    std::atomic<std::uint64_t> sent_{0}, arrived_{0};
+    std::atomic<bool> disorder_{false};
+    std::uint32_t expected_[workers] = {};
+    std::thread thread_;
+};
+
 }  // namespace
 
 TEST_CASE("a lane that does not change loses nothing while others come, change and go") {
@@ -78,43 +154,7 @@ TEST_CASE("a lane that does not change loses nothing while others come, change a
     bed.knobs.neighbours[*engine::parse_ip("192.0.2.1")] = sink.mac();
     bed.knobs.neighbours[*engine::parse_ip("198.51.100.9")] = sink.mac();
     REQUIRE(bed.control->apply(bed.spec(0)));
-    std::atomic<bool> stop{false};
-    std::atomic<std::uint64_t> sent{0}, arrived{0};
-    std::atomic<bool> disorder{false};
-    std::thread traffic([&] {
-        std::uint32_t next[workers] = {};
-        std::uint32_t expected[workers] = {};
-        Bytes frame = ethernet_frame(100, 0);
-        for (unsigned round = 0; !stop || arrived < sent; ++round) {
-            const unsigned queue = round % workers;
-            // Never more under way than the wires hold.
-            if (!stop && sent - arrived < 1000) {
-                for (unsigned i = 0; i < 8; ++i) {
-                    std::memcpy(frame.data() + 20, &next[queue], 4);
-                    frame[24] = static_cast<std::byte>(queue);
-                    if (!source.send(frame, queue)) break;
-                    ++next[queue];
-                    sent.fetch_add(1);
-                }
-                // Frames of a lane that comes and goes.
-                Bytes other = frame;
-                std::memcpy(other.data() + 12, text_bytes("8100 0001").data(), 4);
-                source.send(other, queue);
-            }
-            for (const Bytes& packet : sink.collect()) {
-                std::uint32_t number;
-                const std::size_t at = 14 + 20 + 8 + 16 + 4;
-                std::memcpy(&number, packet.data() + at + 20, 4);
-                const auto which = static_cast<unsigned>(packet[at + 24]);
-                if (which >= workers || number != expected[which]++) disorder = true;
-                arrived.fetch_add(1);
-            }
-            if (round % 16 == 0) std::this_thread::yield();
-            if (poll == engine::PollMode::sleep && round % 64 == 0) {
-                std::this_thread::sleep_for(200us);
-            }
-        }
-    });
+    Traffic traffic(bed, source, sink);
     unsigned round = 1;
     const auto end = std::chrono::steady_clock::now() + 2s;
     for (; std::chrono::steady_clock::now() < end; ++round) {
@@ -127,13 +167,7 @@ TEST_CASE("a lane that does not change loses nothing while others come, change a
         }
         bed.control->tick();
     }
-    stop = true;
-    for (unsigned i = 0; i < 3000 && arrived < sent; ++i) std::this_thread::sleep_for(1ms);
-    CHECK(arrived == sent);
-    const bool lost = arrived != sent;
-    if (lost) sent = arrived.load();  // lets the traffic end
-    traffic.join();
-    CHECK_FALSE(disorder);
+    const std::uint64_t sent = traffic.finish();
     CHECK(sent > 1000);
     CHECK(round > 10);
     const Lane* steady = bed.control->fleet().lane("steady");
@@ -141,6 +175,67 @@ TEST_CASE("a lane that does not change loses nothing while others come, change a
     const auto totals = bed.control->totals(*steady);
     CHECK(totals.packets == sent);
     CHECK(totals.dropped == 0);
+    bed.control->stop();
+    CHECK(bed.control->totals().balanced());
+}
+
+TEST_CASE("single lanes come, change and go by the thousand, and the steady lane loses nothing") {
+    const auto poll = GENERATE(engine::PollMode::adaptive, engine::PollMode::busy);
+    Bed bed(poll);
+    Far source(bed.lan, 1500, workers), sink(bed.wan, 1500, workers);
+    bed.knobs.neighbours[*engine::parse_ip("192.0.2.1")] = sink.mac();
+    NodeSpec spec = bed.spec(0);
+    spec.ports.resize(2);
+    spec.lanes.resize(1);
+    REQUIRE(bed.control->apply(std::move(spec)));
+    const Lane* steady = bed.control->fleet().lane("steady");
+    Traffic traffic(bed, source, sink);
+    std::mt19937 random(7);
+    constexpr unsigned lanes = 3000;
+    std::vector<bool> there(lanes);
+    std::size_t changes = 0;
+    const auto end = std::chrono::steady_clock::now() + 2s;
+    for (unsigned round = 0; std::chrono::steady_clock::now() < end; ++round) {
+        LaneChange change;
+        // Now and then before the steady lane, though never in its way.
+        if (round % 3 == 0) change.before = "steady";
+        const auto first = static_cast<unsigned>(random() % lanes);
+        for (unsigned i = 0; i < 1 + round % 40; ++i) {
+            const unsigned n = (first + i) % lanes;
+            const std::string name = "n" + std::to_string(n);
+            ++changes;
+            if (there[n] && random() % 2 == 0) {
+                change.remove.push_back(name);
+                there[n] = false;
+                continue;
+            }
+            there[n] = true;
+            const bool receives = n % 3 == 0;
+            LaneSpec lane = receives ? lane_spec(name, 10 + n, Role::receive, 0, {over(1)})
+                                     : lane_spec(name, 10 + n, Role::send, 0,
+                                                 {over_resolved(1, "192.0.2.1:4790")});
+            if (receives) {
+                lane.window = random() % 2 == 0 ? 8192 : 64;
+            } else {
+                lane.mtu = static_cast<std::uint16_t>(300 + random() % 3);
+                lane.match = std::make_unique<MatchSpec>();
+                if (n % 3 == 1) lane.match->vlan = 1 + n / 3;  // 1 is what is sent
+                if (n % 3 == 2)
+                    lane.match->destination_port = {static_cast<std::uint16_t>(n), 9999};
+                if (n % 5 == 0) lane.match->dscp = n % 64;
+            }
+            change.put.push_back(std::move(lane));
+        }
+        const auto changed = bed.control->change(std::move(change));
+        if (!changed) FAIL_CHECK(changed.error().message);
+        if (round % 50 == 0) bed.control->tick();
+    }
+    const std::uint64_t sent = traffic.finish();
+    CHECK(sent > 1000);
+    CHECK(changes > 1000);
+    CHECK(bed.control->fleet().lane("steady") == steady);
+    CHECK(bed.control->totals(*steady).packets == sent);
+    CHECK(bed.control->totals(*steady).dropped == 0);
     bed.control->stop();
     CHECK(bed.control->totals().balanced());
 }

@@ -1,6 +1,6 @@
-// FrameMemory: no buffer is ever handed out twice, none is lost, over several caches and threads
+// FramePool: no buffer is ever handed out twice, none is lost, over several caches and threads
 // and over many lives of caches.
-#include "engine/memory.hh"
+#include "engine/frame_pool.hh"
 
 #include <catch2/catch.hpp>
 
@@ -15,14 +15,14 @@ using namespace lanes::engine;
 
 namespace {
 
-std::shared_ptr<FrameMemory> make(std::uint32_t frame_bytes, unsigned buffers) {
-    auto memory = FrameMemory::create(frame_bytes, buffers);
+std::shared_ptr<FramePool> make(std::uint32_t frame_bytes, unsigned buffers) {
+    auto memory = FramePool::create(frame_bytes, buffers);
     REQUIRE(memory);
     return *memory;
 }
 
 /// Takes all that is free, and checks that all of it is different.
-std::vector<Frame> take_all(FrameMemory::Cache& cache) {
+std::vector<Frame> take_all(FramePool::Cache& cache) {
     std::vector<Frame> frames;
     std::set<std::uint64_t> tokens;
     for (;;) {
@@ -33,8 +33,8 @@ std::vector<Frame> take_all(FrameMemory::Cache& cache) {
     }
 }
 
-std::size_t count_free(FrameMemory& memory) {
-    FrameMemory::Cache cache(memory);
+std::size_t count_free(FramePool& memory) {
+    FramePool::Cache cache(memory);
     const auto frames = take_all(cache);
     for (const Frame& frame : frames) cache.give(frame.token);
     return frames.size();
@@ -46,7 +46,7 @@ TEST_CASE("buffers have the room that was asked for and do not overlap") {
     const std::uint32_t frame_bytes = GENERATE(60u, 2048u, 10240u, 65700u);
     const auto memory = make(frame_bytes, 100);
     CHECK(memory->frame_bytes() == frame_bytes);
-    FrameMemory::Cache cache(*memory);
+    FramePool::Cache cache(*memory);
     const auto frames = take_all(cache);
     CHECK(frames.size() == 128);  // whole chunks
     std::vector<std::pair<std::byte*, std::byte*>> spans;
@@ -64,9 +64,45 @@ TEST_CASE("buffers have the room that was asked for and do not overlap") {
     for (const Frame& frame : frames) cache.give(frame.token);
 }
 
+TEST_CASE("buffers over a region lie where its device has them") {
+    const std::uint32_t stride = GENERATE(2048u, 4096u);
+    constexpr std::uint32_t headroom = 256;
+    auto region = Region::map(std::size_t{stride} * 130, Region::Pages::small);
+    REQUIRE(region);
+    std::byte* const base = region->data();
+    const auto memory = FramePool::over(std::move(*region), {stride, headroom});
+    CHECK(memory->size() == 128);  // whole chunks
+    CHECK(memory->region().data() == base);
+    CHECK(memory->frame_bytes() == stride - headroom - tailroom_bytes);
+    FramePool::Cache cache(*memory);
+    const auto frames = take_all(cache);
+    REQUIRE(frames.size() == 128);
+    for (const Frame& frame : frames) {
+        const auto offset = static_cast<std::uint64_t>(frame.data - base);
+        CHECK(offset == frame.token * stride + headroom);
+        CHECK(offset - headroom == memory->offset_of(frame.token));
+        CHECK(memory->token_at(offset - headroom) == frame.token);
+        CHECK(memory->token_at(offset + frame.len + tailroom_bytes - 1) == frame.token);
+        CHECK(frame.headroom == headroom);
+        CHECK(headroom + frame.len + frame.tailroom == stride);
+    }
+    for (const Frame& frame : frames) cache.give(frame.token);
+}
+
+TEST_CASE("a byte's buffer is found in a pool that laid its buffers out itself, too") {
+    const auto memory = make(1000, 64);
+    FramePool::Cache cache(*memory);
+    for (const Frame& frame : take_all(cache)) {
+        const auto offset = static_cast<std::uint64_t>(frame.data - memory->region().data());
+        CHECK(memory->token_at(offset) == frame.token);
+        CHECK(offset == memory->offset_of(frame.token) + headroom_bytes);
+        cache.give(frame.token);
+    }
+}
+
 TEST_CASE("an exhausted memory says so and recovers") {
     const auto memory = make(64, 64);
-    FrameMemory::Cache cache(*memory);
+    FramePool::Cache cache(*memory);
     auto frames = take_all(cache);
     REQUIRE(frames.size() == 64);
     CHECK(cache.take().data == nullptr);
@@ -79,8 +115,8 @@ TEST_CASE("an exhausted memory says so and recovers") {
 
 TEST_CASE("buffers that another cache gave back can be taken again") {
     const auto memory = make(64, 1024);
-    FrameMemory::Cache sender(*memory);
-    std::optional<FrameMemory::Cache> receiver(*memory);
+    FramePool::Cache sender(*memory);
+    std::optional<FramePool::Cache> receiver(*memory);
     for (unsigned round = 0; round < 1000; ++round) {
         for (unsigned i = 0; i < 64; ++i) {
             const Frame frame = sender.take();
@@ -97,7 +133,7 @@ TEST_CASE("nothing is lost when caches end, whatever they hold") {
     std::mt19937 random(11);
     std::vector<std::uint64_t> out;
     for (unsigned life = 0; life < 3000; ++life) {
-        FrameMemory::Cache cache(*memory);
+        FramePool::Cache cache(*memory);
         const unsigned taken = static_cast<unsigned>(random()) % 130;
         for (unsigned i = 0; i < taken; ++i) {
             const Frame frame = cache.take();
@@ -111,7 +147,7 @@ TEST_CASE("nothing is lost when caches end, whatever they hold") {
         }
     }
     {
-        FrameMemory::Cache cache(*memory);
+        FramePool::Cache cache(*memory);
         for (const std::uint64_t token : out) cache.give(token);
     }
     CHECK(count_free(*memory) == 512);
@@ -123,11 +159,11 @@ TEST_CASE("nothing is lost when caches end, whatever they hold") {
 TEST_CASE("caches that end with crumbs do not use up the chunks") {
     const auto memory = make(64, 4096);
     for (unsigned life = 0; life < 50; ++life) {
-        std::vector<std::unique_ptr<FrameMemory::Cache>> senders;
-        std::vector<std::unique_ptr<FrameMemory::Cache>> receivers;
+        std::vector<std::unique_ptr<FramePool::Cache>> senders;
+        std::vector<std::unique_ptr<FramePool::Cache>> receivers;
         for (unsigned i = 0; i < 64; ++i) {
-            senders.push_back(std::make_unique<FrameMemory::Cache>(*memory));
-            receivers.push_back(std::make_unique<FrameMemory::Cache>(*memory));
+            senders.push_back(std::make_unique<FramePool::Cache>(*memory));
+            receivers.push_back(std::make_unique<FramePool::Cache>(*memory));
             const Frame frame = senders.back()->take();
             REQUIRE(frame.data != nullptr);
             receivers.back()->give(frame.token);
@@ -144,7 +180,7 @@ TEST_CASE("threads that take, pass on and give back never share a buffer") {
     std::vector<std::atomic<int>> owner(buffers);
     std::atomic<bool> clash{false};
     const auto work = [&](unsigned seed) {
-        FrameMemory::Cache cache(*memory);
+        FramePool::Cache cache(*memory);
         std::mt19937 random(seed);
         std::vector<Frame> held;
         for (unsigned round = 0; round < 40000; ++round) {
