@@ -98,6 +98,7 @@ PortInfo info_of(const PortSpec& spec, const DpdkDevice& device) {
     info.mac = device.mac();
     info.addresses = spec.addresses;
     info.mtu = device.mtu();
+    info.finishes_udp6 = device.finishes_udp6();
     info.listen = spec.listen;
     info.source_port = spec.source_port;
     info.note = device.note();

@@ -205,7 +205,8 @@ Result<void> DpdkDevice::configure(const PortSpec& spec, const engine::WorkerCor
     if (!habits_of(info_).half_checksums) {
         conf.rxmode.offloads = info_.rx_offload_capa & RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
     }
-    conf.txmode.offloads = info_.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+    conf.txmode.offloads =
+        info_.tx_offload_capa & (RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE | RTE_ETH_TX_OFFLOAD_UDP_CKSUM);
     const std::uint64_t spread =
         info_.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP);
     if (queues_.rx > 1 && spread != 0) {
@@ -302,6 +303,10 @@ engine::DeviceLoss DpdkDevice::loss(std::uint64_t refused) const noexcept {
     return {stats.imissed + stats.rx_nombuf, tx_lost};
 }
 
+bool DpdkDevice::finishes_udp6() const noexcept {
+    return (configuration_.txmode.offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) != 0;
+}
+
 std::string DpdkDevice::note() const {
     rte_eth_link link{};
     const bool known = ::rte_eth_link_get_nowait(id_, &link) == 0;
@@ -316,6 +321,7 @@ std::string DpdkDevice::note() const {
                     : ", link at " + std::to_string(link.link_speed) + " Mbit/s";
     }
     if (configuration_.rxmode.offloads != 0) text += ", checks UDP checksums";
+    if (finishes_udp6()) text += ", finishes those over IPv6";
     text += filters_;
     text += eal_has_hugepages() ? ", hugepages" : ", no hugepages";
     if (node() >= 0) text += ", NUMA node " + std::to_string(node());

@@ -55,6 +55,8 @@ class DpdkDevice {
     /// What was lost; `refused`: frames that the transmit queues offered in vain, which some
     /// devices count as errors.
     engine::DeviceLoss loss(std::uint64_t refused) const noexcept;
+    /// Whether it finishes the checksums of frames sent with udp6_by_device.
+    bool finishes_udp6() const noexcept;
     /// For the operator: driver, queues, descriptors, link, memory.
     std::string note() const;
 

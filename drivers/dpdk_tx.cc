@@ -2,6 +2,8 @@
 #include "drivers/dpdk_tx.hh"
 
 #include <rte_ethdev.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
 
 #include <algorithm>
 #include <cstring>
@@ -46,6 +48,11 @@ inline void DpdkTx::put(const Frame& frame) noexcept {
         mbuf.data_off = offset;
         mbuf.data_len = static_cast<std::uint16_t>(frame.len);
         mbuf.pkt_len = frame.len;
+    }
+    if (frame.endpoint == engine::udp6_by_device) {
+        mbuf.ol_flags |= RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_UDP_CKSUM;
+        mbuf.l2_len = sizeof(rte_ether_hdr);
+        mbuf.l3_len = sizeof(rte_ipv6_hdr);
     }
     waiting_[count_++] = &mbuf;
     bytes_ += frame.len;

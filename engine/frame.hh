@@ -21,12 +21,18 @@ enum class Checksum : std::uint8_t {
     valid,    ///< verified by the device or by the kernel
 };
 
+/// Frame::endpoint of an Ethernet frame with UDP directly behind an IPv6 header without extensions,
+/// whose checksum field holds the sum of the pseudo header: the device adds the rest.
+inline constexpr std::uint32_t udp6_by_device = 1;
+
 struct Frame {
     std::byte* data = nullptr;   ///< first byte; nullptr: handed on, nothing left to release
     std::uint32_t len = 0;       ///< bytes of the frame; in a claimed frame: bytes of room
     std::uint32_t headroom = 0;  ///< writable bytes before data
     std::uint32_t tailroom = 0;  ///< writable bytes behind data + len
-    std::uint32_t endpoint = 0;  ///< datagram carriers: index of the destination; else 0
+    /// To be sent. Datagram carriers: index of the destination. Ethernet ports of which
+    /// PortInfo::finishes_udp6 is true: udp6_by_device, or 0. Others: 0.
+    std::uint32_t endpoint = 0;
     std::uint64_t token = 0;     ///< the owner's own; opaque to everybody else
     Checksum checksum = Checksum::unknown;
 

@@ -86,6 +86,7 @@ struct PortInfo {
     std::uint32_t mtu = 1500;         ///< largest IP packet, in bytes (Ethernet header excluded)
     std::uint16_t listen = 4790;
     std::uint16_t source_port = 61440;
+    bool finishes_udp6 = false;  ///< frames may be sent with udp6_by_device
     std::string note;  ///< one line on how it was opened, for the operator
 };
 

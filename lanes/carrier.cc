@@ -176,6 +176,7 @@ engine::Result<void> prepare_path(const PathSpec& spec, const engine::PortInfo& 
         const std::uint32_t ip_bytes = v6 ? ipv6_header_bytes : ipv4_header_bytes;
         if (v6) {
             write_ipv6(ip, *from, spec.to.address, plan);
+            if (info.finishes_udp6) plan.endpoint = engine::udp6_by_device;
         } else {
             write_ipv4(ip, *from, spec.to.address, plan);
         }

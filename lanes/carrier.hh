@@ -108,11 +108,15 @@ class Carrier {
         } else if (plan_.form == PathPlan::Form::ipv6_udp) {
             std::byte* udp = frame + head_bytes_ - udp_header_bytes;
             const std::uint32_t udp_len = udp_header_bytes + len;
-            const std::uint64_t sum = plan_.address_sum +
-                                      engine::checksum_word(static_cast<std::uint16_t>(udp_len)) +
-                                      engine::checksum_sum(udp, udp_len);
-            std::uint16_t value = engine::checksum_finish(sum);
-            if (value == 0) value = 0xffff;  // RFC 8200, 8.1: zero means none
+            const std::uint64_t pseudo =
+                plan_.address_sum + engine::checksum_word(static_cast<std::uint16_t>(udp_len));
+            std::uint16_t value;
+            if (plan_.endpoint == engine::udp6_by_device) {
+                value = engine::checksum_fold(pseudo);
+            } else {
+                value = engine::checksum_finish(pseudo + engine::checksum_sum(udp, udp_len));
+                if (value == 0) value = 0xffff;  // RFC 8200, 8.1: zero means none
+            }
             std::memcpy(udp + 6, &value, 2);
         }
         return total;

@@ -43,7 +43,7 @@ inline constexpr std::uint32_t template_bytes_max = 96;
 struct PathPlan {
     const PortSlot* slot = nullptr;
     const NextHop* next_hop = nullptr;  ///< nullptr: no MAC to fill in
-    std::uint32_t endpoint = 0;         ///< kernel UDP: Frame::endpoint
+    std::uint32_t endpoint = 0;         ///< Frame::endpoint of what goes this way
     std::uint32_t address_sum = 0;      ///< IPv4: header sum; IPv6: pseudo-header sum; no length
     std::uint16_t source_port = 0;      ///< UDP source port of subspace 0
     std::uint8_t carrier_bytes = 0;     ///< of the template, what comes before the lane header

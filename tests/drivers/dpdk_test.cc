@@ -56,6 +56,40 @@ std::vector<Bytes> loop(engine::Port& port, const std::vector<Bytes>& frames,
     return got;
 }
 
+/// Ones' complement sum over the pseudo header and all behind the IPv6 header; 0xffff: it is right.
+std::uint32_t udp6_sum(const Bytes& frame) {
+    const auto word = [&](std::size_t at) {
+        const auto high = std::to_integer<std::uint32_t>(frame[at]) << 8;
+        return at + 1 < frame.size() ? high | std::to_integer<std::uint32_t>(frame[at + 1]) : high;
+    };
+    std::uint32_t sum = static_cast<std::uint32_t>(frame.size()) - 54 + 17;
+    for (std::size_t at = 22; at < frame.size(); at += 2) sum += word(at);
+    while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+    return sum;
+}
+
+/// An Ethernet frame with `body` bytes in UDP over IPv6, and the pseudo header's sum for a
+/// checksum.
+Bytes udp6_frame(std::size_t body) {
+    Bytes frame(14 + 40 + 8 + body, std::byte{0x5a});
+    const auto put = [&](std::size_t at, std::uint32_t value) {
+        frame[at] = static_cast<std::byte>(value >> 8);
+        frame[at + 1] = static_cast<std::byte>(value);
+    };
+    const auto len = static_cast<std::uint32_t>(8 + body);
+    put(12, 0x86dd);
+    put(14, 0x6000);
+    put(16, 0);
+    put(18, len);
+    put(20, 17 << 8 | 64);
+    put(58, len);
+    std::uint32_t sum = len + 17;
+    for (std::size_t at = 22; at < 54; at += 2) sum += 0x5a5a;
+    while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+    put(60, sum);
+    return frame;
+}
+
 /// Runs the hidden test case of `tag` in a process of its own.
 void alone(const std::string& tag) {
     const std::string program = "/proc/" + std::to_string(::getpid()) + "/exe";
@@ -175,6 +209,35 @@ TEST_CASE("net_null gives frames without end and takes all") {
     CHECK(received == 4000 * engine::burst_max);
     CHECK(counters.sent.get() == received);
     CHECK(port->info().note.find("net_null") != std::string::npos);
+}
+
+TEST_CASE("a device that can finishes the UDP checksum over IPv6") {
+    DpdkTapFixture fixture;
+    if (!fixture.missing.empty()) {
+        WARN("skipped: " << fixture.missing);
+        return;
+    }
+    auto port = fixture.open(1, {});
+    REQUIRE(port);
+    REQUIRE((*port)->info().finishes_udp6);
+    CHECK((*port)->info().note.find("finishes those over IPv6") != std::string::npos);
+    engine::WorkerCounters counters;
+    for (const std::size_t body : {8u, 9u, 1400u}) {
+        Bytes frame = udp6_frame(body);
+        engine::TxQueue& tx = (*port)->tx(0);
+        Frame room;
+        REQUIRE(tx.claim({&room, 1}, static_cast<std::uint32_t>(frame.size())) == 1);
+        std::memcpy(room.data, frame.data(), frame.size());
+        room.len = static_cast<std::uint32_t>(frame.size());
+        room.endpoint = engine::udp6_by_device;
+        tx.send({&room, 1}, counters);
+        tx.flush(counters);
+        const auto got = fixture.collect(1);
+        REQUIRE(got.size() == 1);
+        REQUIRE(got[0].size() == frame.size());
+        CHECK(udp6_sum(got[0]) == 0xffff);
+        CHECK(udp6_sum(frame) != 0xffff);  // it was not finished when it was handed over
+    }
 }
 
 TEST_CASE("net_ring brings back what was sent, also after it was closed and opened again") {

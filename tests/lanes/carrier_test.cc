@@ -94,6 +94,26 @@ TEST_CASE("a lane packet in UDP over IPv6 is this, byte for byte") {
     CHECK(written(plan_for(path_of(1)), 3, 0x405, text_bytes("616263")) == expected);
 }
 
+TEST_CASE("where the device finishes checksums over IPv6, it finds the pseudo header's sum") {
+    engine::PortInfo info;
+    info.addresses = {*engine::parse_prefix("2001:db8::1/64")};
+    PathPlan plan;
+    REQUIRE(prepare_path(path_of(1), info, 0x01020304, wire::Kind::ethernet, plan));
+    CHECK(plan.endpoint == 0);
+    info.finishes_udp6 = true;
+    REQUIRE(prepare_path(path_of(1), info, 0x01020304, wire::Kind::ethernet, plan));
+    CHECK(plan.endpoint == engine::udp6_by_device);
+    const Bytes covered = text_bytes(
+        "20010db8000000000000000000000001 20010db8000000000000000000000002 0000001f 00000011");
+    const Bytes frame = written(plan, 3, 0x405, text_bytes("616263"));
+    CHECK(engine::load_be<std::uint16_t>(frame.data() + 60) == 0xffff - naive_checksum(covered));
+    // Over IPv4 there is none to finish.
+    info.addresses = {*engine::parse_prefix("192.0.2.1/24")};
+    PathPlan other;
+    REQUIRE(prepare_path(path_of(0), info, 0x01020304, wire::Kind::ethernet, other));
+    CHECK(other.endpoint == 0);
+}
+
 TEST_CASE("a lane packet on bare Ethernet is this, byte for byte, padding included") {
     Bytes expected = text_bytes(
         "020000000002 020000000001 88b5"
