@@ -97,7 +97,10 @@ def run(command, timeout, **options):
 
 
 def tail(text, lines=40):
-    return "\n".join(text.splitlines()[-lines:])
+    """The end of what was printed; and, from before it, what a scenario says has failed."""
+    all_lines = text.splitlines()
+    said = [line for line in all_lines[:-lines] if ": FAILED: " in line]
+    return "\n".join(said + all_lines[-lines:])
 
 
 def build(state, part, only=None):
