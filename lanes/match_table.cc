@@ -130,6 +130,12 @@ MatchRule& MatchTable::rule_of(const Tuple& tuple, std::uint64_t reference) noex
     return const_cast<MatchRule&>(*rule_at(tuple, reference & 0xffffffff));
 }
 
+/// nullptr before there are any.
+MatchTable::Slot* MatchTable::slots_of(const Tuple& tuple) noexcept {
+    if (tuple.capacity == 0) return nullptr;
+    return reinterpret_cast<Slot*>(tuple.region.data() + engine::cache_line);
+}
+
 MatchTable::Tuple* MatchTable::tuple_for(const Words& mask) {
     const auto [at, added] = by_mask_.try_emplace(mask, 0);
     if (!added) return tuples_[at->second].get();
@@ -334,7 +340,7 @@ bool MatchTable::rebuild(Tuple& tuple, std::uint64_t capacity) noexcept {
     auto* fresh = reinterpret_cast<Slot*>(region->data() + engine::cache_line);
     const std::uint64_t mask = capacity - 1;
     std::memcpy(region->data(), &mask, sizeof mask);
-    const auto* slots = reinterpret_cast<const Slot*>(tuple.region.data() + engine::cache_line);
+    const Slot* slots = slots_of(tuple);
     std::uint64_t best = ~std::uint64_t{0};
     for (std::uint64_t i = 0; i < tuple.capacity; ++i) {
         const std::uint64_t entry = slots[i].load(std::memory_order_relaxed);
@@ -359,7 +365,7 @@ bool MatchTable::rebuild(Tuple& tuple, std::uint64_t capacity) noexcept {
 }
 
 MatchTable::Slot& MatchTable::find_slot(Tuple& tuple, const MatchRule& rule) noexcept {
-    auto* slots = reinterpret_cast<Slot*>(tuple.region.data() + engine::cache_line);
+    Slot* slots = slots_of(tuple);
     const std::uint64_t hash = hash_value(tuple, rule.value());
     const std::uint64_t mask = tuple.capacity - 1;
     Slot* vacant = nullptr;
@@ -379,7 +385,7 @@ MatchTable::Slot& MatchTable::find_slot(Tuple& tuple, const MatchRule& rule) noe
 
 template <typename Use>
 void MatchTable::each_rule(Tuple& tuple, Use&& use) noexcept {
-    const auto* slots = reinterpret_cast<const Slot*>(tuple.region.data() + engine::cache_line);
+    const Slot* slots = slots_of(tuple);
     for (std::uint64_t i = 0; i < tuple.capacity; ++i) {
         std::uint64_t at = slots[i].load(std::memory_order_relaxed) & 0xffffffff;
         if (slots[i].load(std::memory_order_relaxed) == tombstone) continue;

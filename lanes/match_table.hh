@@ -173,6 +173,7 @@ class MatchTable {
     }
 
     Slab& slab_of(const Tuple& tuple) noexcept;
+    static Slot* slots_of(const Tuple& tuple) noexcept;
     Tuple* tuple_for(const Words& mask);
     std::uint32_t reference(const Tuple& tuple, const MatchRule& rule) noexcept;
     MatchRule& rule_of(const Tuple& tuple, std::uint64_t reference) noexcept;

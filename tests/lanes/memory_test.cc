@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "tests/lanes/bed.hh"
+#include "tests/sanitizers.hh"
 
 using namespace lanes;
 using namespace lanes::test;
@@ -29,12 +30,8 @@ double resident_bytes() {
 }
 
 bool skipped() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    WARN("skipped: a sanitizer keeps memory of its own for what is freed");
-    return true;
-#else
-    return false;
-#endif
+    if (sanitized) WARN("skipped: a sanitizer keeps memory of its own for what is freed");
+    return sanitized;
 }
 
 LaneSpec lane_of(std::uint32_t n) {

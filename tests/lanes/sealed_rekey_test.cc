@@ -5,6 +5,7 @@
 #include <map>
 
 #include "tests/lanes/sealed_bed.hh"
+#include "tests/sanitizers.hh"
 
 using namespace lanes;
 using namespace lanes::test;
@@ -12,17 +13,7 @@ using engine::Drop;
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr unsigned slower = 8;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr unsigned slower = 8;
-#else
-constexpr unsigned slower = 1;
-#endif
-#else
-constexpr unsigned slower = 1;
-#endif
+constexpr unsigned slower = sanitized ? 8 : 1;
 
 /// Numbered frames, some in every step, and a count of what comes out.
 struct Stream {
