@@ -33,7 +33,7 @@ struct Frame {
     /// To be sent. Datagram carriers: index of the destination. Ethernet ports of which
     /// PortInfo::finishes_udp6 is true: udp6_by_device, or 0. Others: 0.
     std::uint32_t endpoint = 0;
-    std::uint64_t token = 0;     ///< the owner's own; opaque to everybody else
+    std::uint64_t token = 0;  ///< the owner's own; opaque to everybody else
     Checksum checksum = Checksum::unknown;
 
     std::span<std::byte> bytes() const noexcept { return {data, len}; }
