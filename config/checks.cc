@@ -2,7 +2,6 @@
 #include "config/checks.hh"
 
 #include <algorithm>
-#include <cstring>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -47,36 +46,6 @@ std::vector<Repeat> find_repeats(std::vector<Entry> entries, Equal equal) {
     return repeats;
 }
 
-std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
-    hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
-    return hash ^ hash >> 29;
-}
-
-std::uint64_t mix(std::uint64_t hash, const engine::MacAddress& mac) {
-    for (const std::uint8_t byte : mac.bytes) hash = mix(hash, byte);
-    return hash;
-}
-
-std::uint64_t mix(std::uint64_t hash, const engine::IpPrefix& prefix) {
-    std::uint64_t halves[2];
-    std::memcpy(halves, prefix.address.bytes.data(), sizeof halves);
-    hash = mix(mix(hash, halves[0]), halves[1]);
-    return mix(hash, std::uint64_t{prefix.len} << 1 | (prefix.address.v6 ? 1 : 0));
-}
-
-std::uint64_t hash_of(PortIndex port, const MatchSpec* match) {
-    std::uint64_t hash = mix(0, port);
-    if (match == nullptr) return hash;
-    hash = mix(hash, std::uint64_t{match->vlan} << 32 | match->ether_type);
-    hash = mix(hash, std::uint64_t{match->protocol} << 32 | match->dscp);
-    hash = mix(mix(hash, match->source_mac), match->destination_mac);
-    hash = mix(mix(hash, match->source), match->destination);
-    return mix(hash, std::uint64_t{match->source_port.first} << 48 |
-                         std::uint64_t{match->source_port.last} << 32 |
-                         std::uint64_t{match->destination_port.first} << 16 |
-                         match->destination_port.last);
-}
-
 class Checks {
   public:
     Checks(const NodeSpec& node, const std::vector<LanePlaces>& places, const PortTable& ports,
@@ -116,13 +85,12 @@ class Checks {
     /// Lanes that take the same frames of the same port: the later one would never see any.
     void takes() {
         std::vector<Entry> entries = entries_of(&LanePlaces::takes, [&](std::uint32_t lane) {
-            return hash_of(node_.lanes[lane].port, node_.lanes[lane].match.get());
+            return hash_of(node_.lanes[lane].match.get()) + node_.lanes[lane].port;
         });
         const auto equal = [&](std::uint32_t a, std::uint32_t b) {
             const LaneSpec& x = node_.lanes[a];
             const LaneSpec& y = node_.lanes[b];
-            if (x.port != y.port || !x.match != !y.match) return false;
-            return !x.match || *x.match == *y.match;
+            return x.port == y.port && same_match(x, y);
         };
         for (const auto& [again, first] : find_repeats(std::move(entries), equal)) {
             const LaneSpec& lane = node_.lanes[again];
@@ -238,6 +206,15 @@ class Checks {
 };
 
 }  // namespace
+
+void check_lanes(const NodeSpec& node, const std::vector<LanePlaces>& places,
+                 const PortTable& ports, Diagnostics& diagnostics) {
+    Checks checks(node, places, ports, diagnostics);
+    checks.names();
+    checks.ids();
+    checks.takes();
+    checks.frames_left_to_kernel();
+}
 
 void check_node(const NodeSpec& node, const std::vector<LanePlaces>& places, const PortTable& ports,
                 Diagnostics& diagnostics) {

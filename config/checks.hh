@@ -10,6 +10,10 @@
 
 namespace lanes::config {
 
+/// What concerns lanes alone, for some that come to a running node.
+void check_lanes(const NodeSpec& node, const std::vector<LanePlaces>& places,
+                 const PortTable& ports, Diagnostics& diagnostics);
+
 void check_node(const NodeSpec& node, const std::vector<LanePlaces>& places, const PortTable& ports,
                 Diagnostics& diagnostics);
 

@@ -13,15 +13,20 @@
 #include <exception>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "config/bypass.hh"
 #include "config/checks.hh"
 #include "config/lanes.hh"
+#include "config/log.hh"
+#include "config/manage.hh"
 #include "config/ports.hh"
+#include "config/sandbox.hh"
 #include "config/tables.hh"
 #include "config/text.hh"
 #include "config/tree.hh"
+#include "engine/descriptor.hh"
 #include "engine/limits.hh"
 
 namespace lanes::config {
@@ -38,6 +43,7 @@ class NodeReader {
                Loaded& loaded, Diagnostics& diagnostics)
         : folder_(std::filesystem::path(file_name).parent_path()),
           tables_(tables),
+          key_files_(key_files),
           node_(loaded.spec),
           diagnostics_(diagnostics),
           keys_(folder_, key_files, diagnostics),
@@ -56,6 +62,8 @@ class NodeReader {
         read_poll(root.find("poll"));
         read_state(root.find("state"));
         read_crypto(root.find("crypto"));
+        node_.log = read_log(root.find("log"), folder_, diagnostics_);
+        node_.manage = read_manage(root.find("manage"), folder_, key_files_, diagnostics_);
         keys_.read_own(root.find("keys"));
         node_.keys = keys_.own();
         const Node* ports = root.find("ports");
@@ -69,15 +77,16 @@ class NodeReader {
         }
         read_lanes(root.find("lanes"));
         read_tables(root.find("tables"));
+        read_sandbox(root.find("sandbox"), node_.sandbox, diagnostics_);
         if (root.find("state") == nullptr) warn_without_state(node_, root.at, diagnostics_);
         check_node(node_, lanes_.places(), ports_, diagnostics_);
     }
 
   private:
     void refuse_unknown(const Node& root) {
-        static constexpr std::array<std::string_view, 10> keys = {
-            "crypto", "dpdk",  "keys",  "lanes",  "node",
-            "poll",   "ports", "state", "tables", "workers"};
+        static constexpr std::array<std::string_view, 13> keys = {
+            "crypto", "dpdk",  "keys",    "lanes", "log",    "manage", "node",
+            "poll",   "ports", "sandbox", "state", "tables", "workers"};
         for (const Node& child : root.children) {
             if (std::find(keys.begin(), keys.end(), child.key) != keys.end()) continue;
             unknown_key(child, "the node file", keys, diagnostics_);
@@ -250,26 +259,12 @@ class NodeReader {
 
     const std::filesystem::path folder_;
     const TableReader& tables_;
+    const KeyFiles& key_files_;
     NodeSpec& node_;
     Diagnostics& diagnostics_;
     PortTable ports_;
     KeyRing keys_;
     LaneReader lanes_;
-};
-
-/// A descriptor that closes itself, shared by the copies of a TablePieces.
-class Descriptor {
-  public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    int get() const noexcept { return fd_; }
-
-  private:
-    const int fd_;
 };
 
 engine::Result<std::size_t> read_some(int fd, std::span<char> room) {
@@ -281,7 +276,9 @@ engine::Result<std::size_t> read_some(int fd, std::span<char> room) {
 }
 
 engine::Result<TablePieces> open_table(const std::string& path) {
-    auto file = std::make_shared<Descriptor>(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    // Shared by the copies of a TablePieces.
+    const auto file =
+        std::make_shared<engine::Descriptor>(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (file->get() < 0) return engine::system_error(errno, path);
     return TablePieces([file](std::span<char> room) { return read_some(file->get(), room); });
 }
@@ -301,9 +298,73 @@ engine::Result<std::string> read_file(const std::string& path) {
     return text;
 }
 
-void take(Diagnostics& diagnostics, Loaded& loaded) {
+/// Remembers the files that are read: a node that is confined must be able to read them again.
+Loaded load_text(const std::string& text, const std::string& path) {
+    std::set<std::string> files;
+    const auto noted = [&](const auto& read) {
+        return [&files, read](const std::string& file) {
+            files.insert(file);
+            return read(file);
+        };
+    };
+    KeyFiles keys;
+    keys.read_private = noted(keys.read_private);
+    keys.read_shared = noted(keys.read_shared);
+    keys.read_password = noted(keys.read_password);
+    Loaded loaded = parse_node(text, path, noted(open_table), keys);
+    loaded.spec.files.assign(files.begin(), files.end());
+    return loaded;
+}
+
+template <typename What>
+void take(Diagnostics& diagnostics, What& loaded) {
     loaded.diagnostics = diagnostics.sorted();
     loaded.left_out = diagnostics.left_out();
+}
+
+bool is_error(const Diagnostic& diagnostic) {
+    return diagnostic.level == Diagnostic::Level::error;
+}
+
+/// A lane by itself, beside ports that are open.
+void read_lane(const Node& root, const NodeSpec& node, const std::filesystem::path& folder,
+               const KeyFiles& key_files, LaneSpec& lane, Diagnostics& diagnostics) {
+    if (root.kind == Node::Kind::broken) return;
+    NodeSpec site;
+    site.ports = node.ports;
+    site.cores = node.cores;
+    PortTable ports;
+    for (const engine::PortSpec& port : site.ports) {
+        ports.add({port.name, Place{}, find_driver_keys(port.driver)});
+    }
+    KeyRing keys(folder, key_files, diagnostics);
+    keys.take_own(node.keys);
+    LaneReader lanes(site, ports, keys, diagnostics);
+    LaneFields fields;
+    if (!read_fields(root, fields, diagnostics)) return;
+    lanes.add(fields);
+    check_lanes(site, lanes.places(), ports, diagnostics);
+    lane = std::move(site.lanes.front());
+}
+
+std::string report(const std::vector<Diagnostic>& diagnostics, std::size_t left_out) {
+    const auto all =
+        static_cast<std::size_t>(std::count_if(diagnostics.begin(), diagnostics.end(), is_error));
+    std::size_t errors = std::min(all, reported_max);
+    std::size_t warnings = std::min(diagnostics.size(), reported_max) - errors;
+    std::string text;
+    std::size_t more = left_out;
+    for (const Diagnostic& diagnostic : diagnostics) {
+        std::size_t& left = is_error(diagnostic) ? errors : warnings;
+        if (left == 0) {
+            ++more;
+            continue;
+        }
+        --left;
+        text += to_string(diagnostic) + '\n';
+    }
+    if (more > 0) text += say("... and ", std::to_string(more), " more\n");
+    return text;
 }
 
 Loaded failed(const std::string& file_name, std::string message) {
@@ -315,13 +376,33 @@ Loaded failed(const std::string& file_name, std::string message) {
 }  // namespace
 
 bool Loaded::good() const {
-    return !unreadable &&
-           std::none_of(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& diagnostic) {
-               return diagnostic.level == Diagnostic::Level::error;
-           });
+    return !unreadable && std::none_of(diagnostics.begin(), diagnostics.end(), is_error);
 }
 
-Loaded parse_node(std::string_view text, std::string file_name, const TableReader& tables,
+bool LoadedLane::good() const {
+    return std::none_of(diagnostics.begin(), diagnostics.end(), is_error);
+}
+
+LoadedLane parse_lane(std::string_view text, const NodeSpec& node, const std::string& node_file,
+                      const KeyFiles& keys) {
+    LoadedLane loaded;
+    try {
+        Diagnostics diagnostics;
+        const std::uint16_t file = diagnostics.add_file("lane");
+        if (text.find_first_not_of(" \t") == text.npos) text = "''";
+        if (const auto root = read_tree(text, file, diagnostics)) {
+            const auto folder = std::filesystem::path(node_file).parent_path();
+            read_lane(*root, node, folder, keys, loaded.lane, diagnostics);
+        }
+        take(diagnostics, loaded);
+    } catch (const std::exception& error) {
+        loaded.diagnostics.push_back(
+            {"lane", 0, 0, Diagnostic::Level::error, say("cannot be read: ", error.what())});
+    }
+    return loaded;
+}
+
+Loaded parse_node(std::string_view text, const std::string& file_name, const TableReader& tables,
                   const KeyFiles& keys) {
     try {
         Loaded loaded;
@@ -340,7 +421,7 @@ Loaded parse_node(std::string_view text, std::string file_name, const TableReade
 Loaded load_node(const std::string& path) {
     try {
         const auto text = read_file(path);
-        if (text) return parse_node(text.value(), path, open_table);
+        if (text) return load_text(text.value(), path);
         Loaded loaded = failed(path, say("cannot be read: ", text.error().message,
                                          "; expected a node file; mend the path"));
         loaded.unreadable = true;
@@ -351,25 +432,11 @@ Loaded load_node(const std::string& path) {
 }
 
 std::string report(const Loaded& loaded) {
-    std::size_t errors = 0;
-    for (const Diagnostic& diagnostic : loaded.diagnostics) {
-        if (diagnostic.level == Diagnostic::Level::error) ++errors;
-    }
-    errors = std::min(errors, reported_max);
-    std::size_t warnings = std::min(loaded.diagnostics.size(), reported_max) - errors;
-    std::string text;
-    std::size_t more = loaded.left_out;
-    for (const Diagnostic& diagnostic : loaded.diagnostics) {
-        std::size_t& left = diagnostic.level == Diagnostic::Level::error ? errors : warnings;
-        if (left == 0) {
-            ++more;
-            continue;
-        }
-        --left;
-        text += to_string(diagnostic) + '\n';
-    }
-    if (more > 0) text += say("... and ", std::to_string(more), " more\n");
-    return text;
+    return report(loaded.diagnostics, loaded.left_out);
+}
+
+std::string report(const LoadedLane& loaded) {
+    return report(loaded.diagnostics, loaded.left_out);
 }
 
 }  // namespace lanes::config

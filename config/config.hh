@@ -38,11 +38,25 @@ Loaded load_node(const std::string& path);
 
 /// The same for a text; `file_name` is what diagnostics call it, and its folder is the tables' and
 /// the key files'.
-Loaded parse_node(std::string_view text, std::string file_name, const TableReader& tables,
+Loaded parse_node(std::string_view text, const std::string& file_name, const TableReader& tables,
                   const KeyFiles& keys = {});
+
+struct LoadedLane {
+    LaneSpec lane;                        ///< complete if good(), its ports those of the node
+    std::vector<Diagnostic> diagnostics;  ///< by line and column of the text
+    std::size_t left_out = 0;
+
+    bool good() const;
+};
+
+/// A lane for a node that runs: `text` is what stands in `lanes:` of a node file. `node` has the
+/// node's ports and keys; `node_file` is where it came from, and its folder is the key files'.
+LoadedLane parse_lane(std::string_view text, const NodeSpec& node, const std::string& node_file,
+                      const KeyFiles& keys = {});
 
 /// What `lanes check` prints: a line for each diagnostic, at most 100 (errors before warnings when
 /// there are more, but in order of place), then "... and N more". Empty if there are none.
 std::string report(const Loaded& loaded);
+std::string report(const LoadedLane& loaded);
 
 }  // namespace lanes::config

@@ -18,6 +18,7 @@
 #include "crypto/announce.hh"
 #include "crypto/keys.hh"
 #include "crypto/outcome.hh"
+#include "crypto/password.hh"
 #include "crypto/x25519.hh"
 
 namespace lanes::config {
@@ -28,6 +29,8 @@ struct KeyFiles {
         crypto::read_private;
     std::function<crypto::Outcome<crypto::SharedSecret>(const std::string& path)> read_shared =
         crypto::read_shared;
+    std::function<crypto::Outcome<crypto::Password>(const std::string& path)> read_password =
+        crypto::Password::read;
 };
 
 class KeyRing {
@@ -38,6 +41,9 @@ class KeyRing {
 
     /// The node file's `keys`, before any lane is read; nullptr: it has none.
     void read_own(const Node* keys);
+
+    /// Instead, for a lane that comes to a running node: the node's, or nullptr.
+    void take_own(std::shared_ptr<const crypto::KeyPair> own) { own_ = std::move(own); }
 
     /// nullptr: the node has no keys, or they were reported.
     const std::shared_ptr<const crypto::KeyPair>& own() const noexcept { return own_; }

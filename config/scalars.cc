@@ -86,6 +86,11 @@ std::string range_remedy(const Scalar& scalar, std::uint64_t value, const Number
     return say("the nearest are ", std::to_string(below), " and ", std::to_string(below * 2));
 }
 
+/// Paths and interfaces are named in messages as they are, and a terminal obeys control characters.
+bool printable(std::string_view text) {
+    return !find_bad_text(text) && text.find_first_of("\t\r\n") == text.npos;
+}
+
 bool is_name_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
            c == '_' || c == '-';
@@ -166,8 +171,8 @@ std::optional<std::string> read_interface(const Scalar& scalar, const Field& fie
     const bool letters = std::all_of(text.begin(), text.end(), [](char c) {
         return static_cast<std::uint8_t>(c) > 0x20 && c != 0x7f && c != '/' && c != ':';
     });
-    if (!text.empty() && text.size() <= interface_bytes_max && letters && text != "." &&
-        text != "..") {
+    if (!text.empty() && text.size() <= interface_bytes_max && letters && printable(text) &&
+        text != "." && text != "..") {
         return std::string(text);
     }
     const std::string remedy =
@@ -182,11 +187,14 @@ std::optional<std::string> read_interface(const Scalar& scalar, const Field& fie
 std::optional<std::string> read_path(const Scalar& scalar, const Field& field,
                                      Diagnostics& diagnostics) {
     if (!scalar.present()) return std::nullopt;
-    if (!scalar.text.empty() && scalar.text.size() <= path_bytes_max) {
-        return std::string(scalar.text);
-    }
-    mismatch(scalar, field, "a path of 1 to 4095 bytes",
-             scalar.text.empty() ? "write the path, or remove the key" : "shorten it", diagnostics);
+    const bool fits = !scalar.text.empty() && scalar.text.size() <= path_bytes_max;
+    if (fits && printable(scalar.text)) return std::string(scalar.text);
+    mismatch(scalar, field,
+             fits ? "a path without control characters" : "a path of 1 to 4095 bytes",
+             fits                  ? "take them out"
+             : scalar.text.empty() ? "write the path, or remove the key"
+                                   : "shorten it",
+             diagnostics);
     return std::nullopt;
 }
 

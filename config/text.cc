@@ -1,11 +1,13 @@
-// See text.hh. UTF-8 is checked by hand: RFC 3629 section 4 is six ranges, less than what a library
-// would ask for in return.
+// See text.hh.
 #include "config/text.hh"
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
+
+#include "engine/log_text.hh"
+#include "engine/utf8.hh"
 
 namespace lanes::config {
 namespace {
@@ -16,39 +18,9 @@ constexpr std::size_t key_letters = 43;  ///< of base64 for 32 bytes, without th
 /// Longer words are not compared: nobody means a key of 64 letters.
 constexpr std::size_t nearest_bytes_max = 64;
 
-struct CodePoint {
-    std::uint32_t value;
-    std::size_t len;  ///< bytes; 0: not UTF-8
-};
-
-/// The code point at the start of `bytes`, which is not empty.
-CodePoint decode(std::string_view bytes) {
-    const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(bytes[i]); };
-    const std::uint8_t first = byte(0);
-    if (first < 0x80) return {first, 1};
-    const std::size_t len = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (first < 0xc2 || first > 0xf4 || bytes.size() < len) return {0, 0};
-    std::uint32_t value = first & (0x7fu >> len);
-    for (std::size_t i = 1; i < len; ++i) {
-        if ((byte(i) & 0xc0) != 0x80) return {0, 0};
-        value = value << 6 | (byte(i) & 0x3fu);
-    }
-    const std::uint32_t least = len == 4 ? 0x10000 : len == 3 ? 0x800 : 0x80;
-    if (value < least || value > 0x10ffff || (value >= 0xd800 && value < 0xe000)) return {0, 0};
-    return {value, len};
-}
-
 bool is_control(std::uint32_t value) {
     return value < 0x20 || (value >= 0x7f && value < 0xa0 && value != 0x85) || value == 0xfffe ||
            value == 0xffff;
-}
-
-void append_hex(std::string& out, char byte) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    const auto value = static_cast<std::uint8_t>(byte);
-    out += "\\x";
-    out += digits[value >> 4];
-    out += digits[value & 15];
 }
 
 /// Optimal string alignment distance: insert, delete, replace, swap of neighbours; each costs one.
@@ -94,6 +66,13 @@ bool contains_key(std::string_view text) {
     return false;
 }
 
+constexpr std::string_view hidden_key = "(a key, not shown)";
+
+/// `text` as a terminal may have it.
+std::string harmless(std::string_view text) {
+    return engine::harmless(text, shown_bytes_max);
+}
+
 }  // namespace
 
 bool looks_like_key(std::string_view text) {
@@ -112,23 +91,7 @@ bool looks_like_key(std::string_view text) {
 }
 
 std::string shown(std::string_view text) {
-    if (contains_key(text)) return "(a key, not shown)";
-    std::string result = "`";
-    while (!text.empty()) {
-        const CodePoint point = decode(text);
-        const std::size_t len = std::max<std::size_t>(point.len, 1);
-        if (result.size() + len > shown_bytes_max) {
-            result += "...";
-            break;
-        }
-        if (point.len == 0 || is_control(point.value) || point.value == 0x85) {
-            for (const char c : text.substr(0, len)) append_hex(result, c);
-        } else {
-            result += text.substr(0, len);
-        }
-        text.remove_prefix(len);
-    }
-    return result + '`';
+    return contains_key(text) ? std::string(hidden_key) : say("`", harmless(text), "`");
 }
 
 std::string listed(std::span<const std::string_view> words) {
@@ -138,7 +101,7 @@ std::string listed(std::span<const std::string_view> words) {
             return result + " and " + std::to_string(words.size() - i) + " more";
         }
         if (i > 0) result += ", ";
-        result += words[i];
+        result += contains_key(words[i]) ? std::string(hidden_key) : harmless(words[i]);
     }
     return result;
 }
@@ -162,7 +125,7 @@ std::optional<std::string_view> nearest(std::string_view text,
 
 std::string did_you_mean(std::string_view text, std::span<const std::string_view> words) {
     const auto word = nearest(text, words);
-    return word ? say("; did you mean `", *word, "`?") : std::string();
+    return word ? say("; did you mean ", shown(*word), "?") : std::string();
 }
 
 std::optional<BadText> find_bad_text(std::string_view bytes) {
@@ -172,7 +135,7 @@ std::optional<BadText> find_bad_text(std::string_view bytes) {
             ++i;
             continue;
         }
-        const CodePoint point = decode(bytes.substr(i));
+        const engine::CodePoint point = engine::decode_utf8(bytes.substr(i));
         if (point.len == 0) {
             return BadText{i, "a byte that is not UTF-8", "save the file as UTF-8"};
         }

@@ -27,7 +27,7 @@ std::string shown(std::string_view text);
 /// base64 alphabet, or cut short. A name that looks so by accident can be written with a dot.
 bool looks_like_key(std::string_view text);
 
-/// "a, b, c"; beyond sixteen words "and N more".
+/// "a, b, c", each made harmless as shown() does; beyond sixteen words "and N more".
 std::string listed(std::span<const std::string_view> words);
 
 /// The word nearest to `text` by edit distance (Damerau's, adjacent letters swapped count one), or

@@ -284,6 +284,15 @@ bool check_text(std::string_view text, std::uint16_t file, Diagnostics& diagnost
                               "lanes to CSV tables and name them in `tables`"));
         return false;
     }
+    const auto brackets =
+        std::count_if(text.begin(), text.end(), [](char c) { return c == '[' || c == '{'; });
+    if (brackets > static_cast<std::ptrdiff_t>(tree_brackets_max)) {
+        diagnostics.error({1, 1, file},
+                          say("the file opens more than ", std::to_string(tree_brackets_max),
+                              " brackets; expected a node file; move the lanes to CSV tables and "
+                              "name them in `tables`"));
+        return false;
+    }
     const auto bad = find_bad_text(text);
     if (!bad) return true;
     const std::string_view before = text.substr(0, bad->offset);

@@ -19,6 +19,8 @@ inline constexpr std::size_t node_file_bytes_max = std::size_t{16} << 20;
 inline constexpr std::size_t tree_depth_max = 16;
 /// Scalars, lists and maps of one file; what 16 MiB of lanes contain, and a bound on memory.
 inline constexpr std::size_t tree_nodes_max = 4'000'000;
+/// yaml-cpp looks ahead from an open bracket, and keeps some 240 bytes for each one behind it.
+inline constexpr std::size_t tree_brackets_max = 1'000'000;
 
 struct Node {
     enum class Kind : std::uint8_t {

@@ -1,7 +1,6 @@
 // Key text and key files. Base64 by libsodium's codec, which takes no branch on the bytes it sees.
 #include "crypto/keys.hh"
 
-#include <fcntl.h>
 #include <sodium.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,10 +8,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 #include "crypto/bytes.hh"
+#include "crypto/secret_file.hh"
 
 namespace lanes::crypto {
 
@@ -56,25 +55,6 @@ KeyText text_of(const Secret<key_bytes>& key) {
     return text;
 }
 
-std::string reason(const std::string& what, int code) {
-    return what + ": " + std::strerror(code);
-}
-
-/// Owns a descriptor.
-class Descriptor {
-  public:
-    explicit Descriptor(int number) noexcept : number_(number) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (number_ >= 0) close(number_);
-    }
-    int number() const noexcept { return number_; }
-
-  private:
-    int number_;
-};
-
 /// Reads to the end, but no more than shows that there is too much.
 Outcome<Secret<key_bytes>> read_secret_from(int descriptor) {
     Secret<64> text;
@@ -91,19 +71,9 @@ Outcome<Secret<key_bytes>> read_secret_from(int descriptor) {
 }
 
 Outcome<Secret<key_bytes>> read_secret(const std::string& path) {
-    // Not blocking, or a named pipe in the key's place would hold up the start for ever.
-    const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-    if (file.number() < 0) return Failure{reason(path, errno)};
-    struct stat status {};
-    if (fstat(file.number(), &status) != 0) return Failure{reason(path, errno)};
-    if (!S_ISREG(status.st_mode)) return Failure{path + ": not a regular file"};
-    if ((status.st_mode & 077) != 0) {
-        char mode[8];
-        std::snprintf(mode, sizeof mode, "%04o", status.st_mode & 07777u);
-        return Failure{path + ": group or others have access (mode " + mode +
-                       "), but it holds a secret: chmod 600 " + path};
-    }
-    auto key = read_secret_from(file.number());
+    auto file = SecretFile::open(path);
+    if (!file) return Failure{file.message()};
+    auto key = read_secret_from(file->descriptor());
     if (!key) return Failure{path + ": " + key.message()};
     return key;
 }

@@ -11,7 +11,8 @@
 // While the interface is down, writes fail (counted as tx_refused) and reads find nothing; both
 // resume by themselves when it is up again. If somebody deletes the interface, its descriptors
 // would report an error for ever and keep a sleeping worker awake; a queue that sees this replaces
-// its descriptor by one that never reports anything.
+// its descriptor by one that never reports anything. Only opening the port again makes a new
+// interface, with CAP_NET_ADMIN and /dev/net/tun, which the sandbox takes away.
 //
 // Control opens and closes; a queue pair is called by its worker only.
 #include <fcntl.h>
@@ -23,12 +24,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "drivers/buffered_tx.hh"
-#include "drivers/descriptor.hh"
 #include "drivers/failure.hh"
-#include "drivers/netlink.hh"
+#include "drivers/netlink/netlink.hh"
 #include "drivers/open.hh"
+#include "engine/descriptor.hh"
 
 namespace lanes::drivers {
 namespace {
@@ -46,8 +48,9 @@ constexpr std::uint32_t ethernet_bytes = 18;
 
 /// The descriptor that a receive and a transmit queue share; both belong to one worker.
 struct Device {
-    Descriptor tun;
-    Descriptor quiet;  ///< never readable; takes the place of `tun` when the interface is gone
+    engine::Descriptor tun;
+    engine::Descriptor
+        quiet;  ///< never readable; takes the place of `tun` when the interface is gone
     bool gone = false;
 
     void leave() noexcept {
@@ -136,6 +139,7 @@ class TunPort final : public engine::Port {
     engine::RxQueue& rx(unsigned queue) noexcept override { return *rx_[queue]; }
     engine::TxQueue& tx(unsigned queue) noexcept override { return *tx_[queue]; }
     engine::DeviceLoss loss() noexcept override;
+    engine::Link link() override;
 
   private:
     bool tap() const noexcept { return kind_ == PortKind::ethernet; }
@@ -146,6 +150,8 @@ class TunPort final : public engine::Port {
     const PortSpec spec_;
     const PortKind kind_;
     engine::PortInfo info_;
+    std::optional<Netlink> netlink_;
+    int index_ = 0;  ///< of the interface that this port made
     std::vector<std::unique_ptr<Device>> devices_;
     std::vector<std::unique_ptr<TunRx>> rx_;
     std::vector<std::unique_ptr<TunTx>> tx_;
@@ -168,7 +174,7 @@ std::string_view remedy_of(int code) {
 Result<void> TunPort::add_device() {
     const std::string what = (tap() ? "tap " : "tun ") + spec_.device;
     auto device = std::make_unique<Device>();
-    device->tun = Descriptor(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
+    device->tun = engine::Descriptor(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
     if (!device->tun) {
         return failure(
             spec_, errno, what + ": open /dev/net/tun",
@@ -184,7 +190,7 @@ Result<void> TunPort::add_device() {
     if (::ioctl(device->tun.get(), TUNSETIFF, &request) != 0) {
         return failure(spec_, errno, "make " + what, remedy_of(errno));
     }
-    device->quiet = Descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    device->quiet = engine::Descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!device->quiet) return failure(spec_, errno, what + ": eventfd", "");
     devices_.push_back(std::move(device));
     return {};
@@ -208,11 +214,12 @@ Result<void> TunPort::configure() {
     const auto named = [&](const engine::Error& error) {
         return engine::Error{error.code, "port " + spec_.name + ": " + what + ": " + error.message};
     };
-    auto netlink = Netlink::open();
-    if (!netlink) return named(netlink.error());
+    auto opened = Netlink::open();
+    if (!opened) return named(opened.error());
+    Netlink* const netlink = &netlink_.emplace(std::move(*opened));
     auto made = netlink->interface(spec_.device);
     if (!made) return named(made.error());
-    const int index = made->index;
+    const int index = index_ = made->index;
     if (spec_.mtu != 0 && spec_.mtu != made->mtu) {
         if (auto set = netlink->set_mtu(index, spec_.mtu); !set) return named(set.error());
     }
@@ -234,10 +241,23 @@ Result<void> TunPort::configure() {
 engine::DeviceLoss TunPort::loss() noexcept {
     engine::DeviceLoss loss;
     // What the host sends through the interface is what we receive.
-    if (auto netlink = Netlink::open(); netlink) {
-        if (auto found = netlink->interface(spec_.device); found) loss.rx_lost = found->tx_dropped;
-    }
+    if (auto found = netlink_->look_up(spec_.device); found) loss.rx_lost = found->tx_dropped;
     return loss;
+}
+
+engine::Link TunPort::link() {
+    using State = engine::Link::State;
+    const std::string& device = spec_.device;
+    auto found = netlink_->look_up(device);
+    if (!found && found.error().code != ENODEV) return {};
+    if (!found || found->index != index_) {
+        return {State::down,
+                device + " was deleted; it is made anew within seconds, or the log says why not",
+                true};
+    }
+    if (!found->up)
+        return {State::down, device + " is set down: ip link set dev " + device + " up"};
+    return {State::up, ""};
 }
 
 Result<void> TunPort::open(unsigned queues) {

@@ -19,4 +19,9 @@ Result<void> Port::silence_host() {
     return {};
 }
 
+Result<void> Port::renew() {
+    return Error{0, "port " + info().name + ": " + info().driver +
+                        " cannot take up a device that was deleted and made anew"};
+}
+
 }  // namespace lanes::engine

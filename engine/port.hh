@@ -87,13 +87,23 @@ struct PortInfo {
     std::uint16_t listen = 4790;
     std::uint16_t source_port = 61440;
     bool finishes_udp6 = false;  ///< frames may be sent with udp6_by_device
-    std::string note;  ///< one line on how it was opened, for the operator
+    std::string note;            ///< one line on how it was opened, for the operator
 };
 
 /// What a device lost before the engine could see or count it; read by Control.
 struct DeviceLoss {
     std::uint64_t rx_lost = 0;  ///< receive ring full
     std::uint64_t tx_lost = 0;  ///< accepted for transmission, then refused by the device
+};
+
+/// What the medium of a port says of itself.
+struct Link {
+    enum class State : std::uint8_t { unknown, up, down };
+    State state = State::unknown;
+    std::string why;  ///< down: one line for the operator, with what to do
+    /// Down, because the device was deleted; and now it is there anew, or can be made anew. `why`
+    /// is then what happened, and behind a semicolon what is done about it.
+    bool renewed = false;
 };
 
 class RxQueue {
@@ -115,6 +125,11 @@ class RxQueue {
     /// A descriptor that polls readable (level-triggered) when receive() may find something;
     /// -1 when there is none, and then the worker looks at least once a millisecond.
     virtual int wake_fd() const noexcept { return -1; }
+
+    /// A descriptor that polls readable when Control wants receive() called though nothing may have
+    /// arrived; -1: never. Apart from wake_fd, so that nobody need watch both through a third one,
+    /// which would cost the kernel for every frame, asleep or not.
+    virtual int asked_fd() const noexcept { return -1; }
 
     /// The worker is about to poll wake_fd. False: do not, there is something to receive. Only for
     /// queues whose descriptor must be armed first; kernel descriptors need not be.
@@ -199,6 +214,14 @@ class Port {
 
     /// Control only: what the device lost.
     virtual DeviceLoss loss() noexcept { return {}; }
+
+    /// Control only: whether frames can leave and come. Asks the kernel; never waits for a network.
+    virtual Link link() { return {}; }
+
+    /// Control only, while workers go on: takes up the device that link() calls renewed, without
+    /// privileges. Afterwards info() and the queues may be others; what they were lives until the
+    /// next call, and workers must be told before that. An error: only opening it again helps.
+    virtual Result<void> renew();
 };
 
 /// Opens a port with one transmit queue for each worker, and as many receive queues as spec.workers

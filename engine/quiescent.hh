@@ -32,6 +32,11 @@ class Quiescent {
         epoch_.fetch_add(0, std::memory_order_acq_rel);
     }
 
+    /// Whether a worker sleeps, or does not run (any thread).
+    bool away(unsigned worker) const noexcept {
+        return slots_[worker].seen.load(std::memory_order_relaxed) == idle;
+    }
+
     /// Control: returns when every worker that was online has announced since the call began.
     void wait() noexcept;
 

@@ -1,6 +1,7 @@
 // See worker.hh. The thread's whole life is in loop(); everything that may sleep is in sleep().
 #include "engine/worker.hh"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
@@ -20,6 +21,9 @@ namespace {
 constexpr std::uint64_t spin_ns = 100'000;
 /// Empty rounds between two looks at the clock.
 constexpr unsigned rounds_per_look = 32;
+/// A descriptor that is watched costs the kernel a call for each frame it hands over, whether or
+/// not anybody sleeps. After so many rounds with frames and no sleep the worker watches none.
+constexpr unsigned rounds_watched = 64;
 /// How long stop() lets a worker empty its queues.
 constexpr std::uint64_t drain_ns = 200'000'000;
 /// Rounds without a frame after which a draining worker takes its queues for empty.
@@ -47,8 +51,6 @@ Result<void> Worker::start() {
     const std::string who = "worker " + std::to_string(index_);
     wake_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (wake_fd_ < 0) return system_error(errno, who + ": eventfd");
-    epoll_fd_ = ::epoll_create1(EPOLL_CLOEXEC);
-    if (epoll_fd_ < 0) return system_error(errno, who + ": epoll");
     thread_ = std::thread([this] { loop(); });
     char name[16];
     std::snprintf(name, sizeof name, "worker-%u", index_);
@@ -63,6 +65,19 @@ Result<void> Worker::start() {
                                         " (see `lscpu --extended` for the cores there are)");
     }
     return {};
+}
+
+Worker::Place Worker::hold_core() noexcept {
+    if (!thread_.joinable()) return Place::own_core;
+    cpu_set_t own;
+    CPU_ZERO(&own);
+    CPU_SET(core_, &own);
+    cpu_set_t found;
+    const pthread_t thread = thread_.native_handle();
+    if (::pthread_getaffinity_np(thread, sizeof found, &found) != 0) return Place::own_core;
+    if (CPU_EQUAL(&found, &own)) return Place::own_core;
+    const bool back = ::pthread_setaffinity_np(thread, sizeof own, &own) == 0;
+    return back ? Place::brought_back : Place::elsewhere;
 }
 
 void Worker::stop() noexcept {
@@ -91,6 +106,7 @@ void Worker::loop() noexcept {
             idle(*program);
         } else {
             idle_rounds_ = 0;
+            if (++served_rounds_ == rounds_watched) unwatch();
         }
     }
     drain();
@@ -167,20 +183,43 @@ void Worker::idle(const Program& program) noexcept {
 
 void Worker::watch(const Program& program) noexcept {
     // A fresh set each time: descriptors of a former program may be closed and their numbers
-    // used again. Runs once per program, not per round.
-    ::close(epoll_fd_);
+    // used again.
+    unwatch();
     epoll_fd_ = ::epoll_create1(EPOLL_CLOEXEC);
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.fd = wake_fd_;
-    ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event);
-    pollable_ = true;
-    for (const Program::Input& input : program.inputs) {
-        const int fd = input.queue->wake_fd();
+    if (epoll_fd_ < 0) {
+        pollable_ = false;  // out of descriptors: look once a millisecond, and try again
+        lacks_descriptors_.store(true, std::memory_order_relaxed);
+        return;
+    }
+    const auto add = [this](int fd) noexcept {
+        epoll_event event{};
+        event.events = EPOLLIN;
         event.data.fd = fd;
-        if (fd < 0 || ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0) pollable_ = false;
+        return fd >= 0 && ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0;
+    };
+    pollable_ = add(wake_fd_);
+    for (const Program::Input& input : program.inputs) {
+        if (!add(input.queue->wake_fd())) pollable_ = false;
+        if (input.queue->asked_fd() >= 0 && !add(input.queue->asked_fd())) pollable_ = false;
     }
     watched_ = program.serial;
+    lacks_descriptors_.store(false, std::memory_order_relaxed);
+}
+
+void Worker::unwatch() noexcept {
+    if (epoll_fd_ >= 0) ::close(epoll_fd_);
+    epoll_fd_ = -1;
+    watched_ = 0;
+}
+
+// Waits for a queue or for Control; whether it was Control.
+bool Worker::wait(int timeout_ms) noexcept {
+    if (epoll_fd_ < 0) {
+        pollfd control{wake_fd_, POLLIN, 0};
+        return ::poll(&control, 1, timeout_ms) > 0;
+    }
+    epoll_event event{};
+    return ::epoll_wait(epoll_fd_, &event, 1, timeout_ms) > 0 && event.data.fd == wake_fd_;
 }
 
 void Worker::sleep(const Program& program) noexcept {
@@ -195,14 +234,14 @@ void Worker::sleep(const Program& program) noexcept {
     }
     counters_.sleeps.add(1);
     quiescent_.offline(index_);
-    epoll_event event{};
-    const int ready = ::epoll_wait(epoll_fd_, &event, 1, timeout_ms);
+    const bool rung = wait(timeout_ms);
     quiescent_.online(index_);
-    if (ready > 0 && event.data.fd == wake_fd_) {
+    if (rung) {
         eventfd_t count;
         ::eventfd_read(wake_fd_, &count);
     }
     idle_rounds_ = 0;
+    served_rounds_ = 0;
 }
 
 void Worker::drain() noexcept {

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -26,12 +27,23 @@ enum class PollMode : std::uint8_t {
     sleep,     ///< sleeps as soon as a round found nothing
 };
 
+/// Sees what leaves, for as long as somebody traces.
+class Tap {
+  public:
+    /// `frames` are about to be given to `tx`, as they will be on the wire.
+    virtual void leaves(const TxQueue& tx, std::span<const Frame> frames) noexcept = 0;
+
+  protected:
+    ~Tap() = default;
+};
+
 /// What one worker hands to its stages; valid for the length of a call.
 struct WorkerContext {
     unsigned index;  ///< 0 to workers - 1; also the subspace of what it sends
     WorkerCounters& counters;
     std::uint64_t now_ns;          ///< CLOCK_MONOTONIC, read once per burst
     PhaseClock* phases = nullptr;  ///< nullptr: nobody measures
+    Tap* tap = nullptr;            ///< nullptr: nobody traces
 };
 
 /// What happens to the frames of one receive queue. Implementations are noexcept and obey the
@@ -85,7 +97,22 @@ class Worker {
     enum class Phases : std::uint8_t { ignored, timed };
     void time_phases(Phases phases) noexcept { phases_.store(phases, std::memory_order_relaxed); }
 
+    Phases phases() const noexcept { return phases_.load(std::memory_order_relaxed); }
+
+    /// Control only: whether the thread is on its core, which may go offline or be forbidden to
+    /// this process; if it is not, tries to bring it back.
+    enum class Place : std::uint8_t { own_core, brought_back, elsewhere };
+    Place hold_core() noexcept;
+
+    /// Whether there was no descriptor left to watch its queues with when it last went to sleep; it
+    /// looks once a millisecond then. Any thread, any time.
+    bool lacks_descriptors() const noexcept {
+        return lacks_descriptors_.load(std::memory_order_relaxed);
+    }
+
     const WorkerCounters& counters() const noexcept { return counters_; }
+    /// Whether it waits for traffic, or does not run.
+    bool asleep() const noexcept { return quiescent_.away(index_); }
     unsigned index() const noexcept { return index_; }
     unsigned core() const noexcept { return core_; }
 
@@ -96,6 +123,8 @@ class Worker {
     void drain() noexcept;
     void sleep(const Program& program) noexcept;
     void watch(const Program& program) noexcept;
+    void unwatch() noexcept;
+    bool wait(int timeout_ms) noexcept;
     void idle(const Program& program) noexcept;
 
     const unsigned index_;
@@ -104,10 +133,11 @@ class Worker {
     Quiescent& quiescent_;
     std::thread thread_;
     int wake_fd_ = -1;
-    int epoll_fd_ = -1;
+    int epoll_fd_ = -1;                ///< worker: the queues of watched_; -1 while it has traffic
     bool pollable_ = true;             ///< worker: every queue of watched_ has a wake_fd
     unsigned idle_rounds_ = 0;         ///< worker: rounds in a row without a frame
     std::uint64_t idle_since_ns_ = 0;  ///< worker: when that row was first timed
+    unsigned served_rounds_ = 0;       ///< worker: rounds with frames since it last slept
     std::uint64_t watched_ = 0;        ///< worker: serial of the program in epoll_fd_
     /// Writer: Control (release); reader: this worker (acquire).
     alignas(cache_line) std::atomic<const Program*> program_{nullptr};
@@ -115,6 +145,8 @@ class Worker {
     std::atomic<bool> stopping_{false};
     /// Writer: whoever watches (relaxed); reader: this worker, once a round (relaxed).
     std::atomic<Phases> phases_{Phases::ignored};
+    /// Writer: this worker (relaxed); reader: whoever wants to know (relaxed).
+    std::atomic<bool> lacks_descriptors_{false};
     WorkerCounters counters_;
 };
 

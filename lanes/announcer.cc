@@ -57,6 +57,25 @@ void Announcer::propose(Moment now, std::uint64_t lead_ns) noexcept {
     proposed_ = Proposal{std::max(record_.stamp + stamp_step, clock), record_.epoch + 1, lead_ns};
 }
 
+// Stamps that a clock made which was set forward by mistake are refused by every receiver whose own
+// clock is right, and by ever growing so would be all that follow, until that time has come. So
+// when the clock goes back, stamps go on from where they were before. A clock that is only set back
+// is another matter: stamps then grow by the smallest step and are taken.
+void Announcer::watch_clock(Moment now) noexcept {
+    if (proposed_) return;
+    const Moment last = std::exchange(seen_, now);
+    if (last.boot_ns == 0) return;
+    const std::uint64_t expected = last.unix_ns + (now.boot_ns - last.boot_ns);
+    if (now.unix_ns > expected + clock_step_ns) {
+        if (!stamp_before_step_) stamp_before_step_ = record_.stamp;
+    } else if (now.unix_ns + clock_step_ns < expected && stamp_before_step_ &&
+               now.unix_ns > *stamp_before_step_) {
+        renew_ = renew_ || record_.stamp != *stamp_before_step_;
+        record_.stamp = *stamp_before_step_;
+        stamp_before_step_.reset();
+    }
+}
+
 void Announcer::saved(Moment now, Owner& owner) {
     LANES_CHECK(proposed_.has_value());
     const Proposal proposal = *std::exchange(proposed_, std::nullopt);
@@ -113,6 +132,7 @@ bool Announcer::running_out(Moment now, std::uint64_t sent) const noexcept {
 }
 
 std::uint64_t Announcer::step(Moment now, std::uint64_t sent, Owner& owner) {
+    watch_clock(now);
     if (next_ && now.boot_ns >= next_->end_boot_ns) next_.reset();
     if (!proposed_ && !next_ && now.boot_ns >= retry_boot_ns_) {
         if (const auto lead_ns = lead_if_due(now, sent)) propose(now, *lead_ns);

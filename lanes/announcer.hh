@@ -93,6 +93,10 @@ class Announcer {
     static constexpr std::uint64_t lifetime_slack_ns = 30 * ns_per_second;
     /// How much earlier than its receivers a sender takes a session for ended: clocks differ.
     static constexpr std::uint64_t lifetime_margin_ns = ns_per_second;
+    /// The clock is taken to have been set by mistake when it moved by so much against the boot
+    /// clock. Far beyond what a receiver takes: by less, a receiver whose own clock was ahead a
+    /// little may have taken a stamp, and would take no earlier one.
+    static constexpr std::uint64_t clock_step_ns = 24 * 3600 * ns_per_second;
     /// How often packets are counted at least.
     static constexpr std::uint64_t look_ns = 100 * ns_per_ms;
 
@@ -118,6 +122,7 @@ class Announcer {
     bool running_out(Moment now, std::uint64_t sent) const noexcept;
     std::uint64_t next_look(Moment now) const noexcept;
     void propose(Moment now, std::uint64_t lead_ns) noexcept;
+    void watch_clock(Moment now) noexcept;
     static void announce_if_due(Session& session, Moment now, Owner& owner);
 
     Settings settings_;
@@ -128,6 +133,9 @@ class Announcer {
     std::optional<Session> current_;
     std::uint64_t retry_boot_ns_ = 0;  ///< no proposal before this
     bool renew_ = false;
+    Moment seen_;  ///< the clocks at the last step; zeros before the first
+    /// The last stamp before the clock was set forward while this run lasts.
+    std::optional<std::uint64_t> stamp_before_step_;
 };
 
 }  // namespace lanes

@@ -2,6 +2,7 @@
 #include "lanes/control.hh"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "engine/clock.hh"
@@ -12,22 +13,6 @@ namespace {
 
 constexpr std::uint32_t lanes_max = 1u << 23;
 constexpr unsigned ticks_per_second = ns_per_second / Control::tick_ns;
-
-std::uint64_t bit(PortIndex index) noexcept {
-    return std::uint64_t{1} << index;
-}
-
-/// Ports by slot instead of by place in the operator's list.
-void translate(std::vector<LaneSpec>& lanes, const std::vector<PortIndex>& slot_of) {
-    const auto slot = [&](PortIndex& port) {
-        if (port != no_port) port = slot_of[port];
-    };
-    for (LaneSpec& lane : lanes) {
-        slot(lane.port);
-        slot(lane.patch_to);
-        for (PathSpec& path : lane.paths) slot(path.port);
-    }
-}
 
 /// Whether the lane names ports of a node that has `ports` of them, and those that its role needs.
 engine::Result<void> check_ports(const LaneSpec& lane, std::size_t ports) {
@@ -113,12 +98,16 @@ Control::Control(const NodeSpec& spec, PortOpener open, Parts parts, const World
       keeper_(std::make_unique<Keeper>(Keeper::Tools{*quiescent_, workshops_, own_counters_,
                                                      *outbox_, *store_, world.clock, world.random},
                                        std::move(parts.backend))),
-      clock_(world.clock) {
+      clock_(world.clock),
+      clock_watch_(world.clock.now()) {
     spec_.node = spec.node;
     spec_.cores = spec.cores;
     spec_.poll = spec.poll;
     spec_.state = spec.state;
     spec_.backend = spec.backend;
+    spec_.log = spec.log;
+    spec_.manage = spec.manage;
+    spec_.sandbox = spec.sandbox;
     for (unsigned i = 0; i < spec.cores.size(); ++i) {
         workers_.push_back(
             std::make_unique<engine::Worker>(i, spec.cores[i], spec.poll, *quiescent_));
@@ -129,33 +118,46 @@ Control::~Control() {
     stop();
 }
 
-engine::Result<void> Control::check_unchanged(const NodeSpec& next) const {
-    const char* what = next.cores != spec_.cores       ? "workers"
-                       : next.poll != spec_.poll       ? "poll"
-                       : next.node != spec_.node       ? "node"
-                       : next.state != spec_.state     ? "state"
-                       : next.backend != spec_.backend ? "crypto.backend"
-                                                       : nullptr;
-    if (what == nullptr) return {};
-    return engine::Error{
-        0, std::string("`") + what + "` cannot change while lanes runs: restart it for that"};
+std::optional<LaneSpec> Control::spec_of(std::string_view name) const {
+    const auto at = fleet_.entries().find(name);
+    if (at == fleet_.entries().end()) return std::nullopt;
+    LaneSpec lane = copy_of(*at->second.spec);
+    const auto place = [&](PortIndex& port) {
+        if (port == no_port) return;
+        const auto found = std::find(slot_of_.begin(), slot_of_.end(), port);
+        port = static_cast<PortIndex>(found - slot_of_.begin());
+    };
+    place(lane.port);
+    place(lane.patch_to);
+    for (PathSpec& path : lane.paths) place(path.port);
+    return lane;
 }
 
-engine::Result<Fleet::Tally> Control::apply(NodeSpec next) {
-    if (auto ok = check_unchanged(next); !ok) return ok.error();
+engine::Result<Fleet::Tally> Control::apply(NodeSpec next, Difference* told) {
+    if (const auto fixed = restarts(next); !fixed.empty()) {
+        std::string all;
+        for (const std::string& one : fixed) all += (all.empty() ? "" : "; ") + one;
+        return engine::Error{0, all};
+    }
     for (const LaneSpec& lane : next.lanes) {
         if (auto ok = keeper_->check(lane); !ok) return ok.error();
     }
     auto ports = ports_.prepare(next.ports);
     if (!ports) return ports.error();
+    Difference difference;
     FormerPorts before;
     for (const auto& [slot, spec] : ports->changed) before.emplace_back(slot, ports_.at(slot).spec);
+    if (told != nullptr) tell(*ports, next.ports, difference);
     if (auto opened = reopen(*ports); !opened) {
         ports_.undo(*ports);
         return opened.error();
     }
-    translate(next.lanes, ports->slot_of);
+    name_by_slot(next.lanes, ports->slot_of);
     auto lanes = fleet_.prepare(std::move(next.lanes), ports->changed_mask());
+    if (lanes && before_traffic_) {
+        const auto call = std::exchange(before_traffic_, nullptr);
+        if (auto ready = call(); !ready) lanes = ready.error();
+    }
     if (!lanes) {
         ports_.undo(*ports);
         for (const auto& [slot, spec] : ports->changed) ports_.close(slot);
@@ -164,6 +166,10 @@ engine::Result<Fleet::Tally> Control::apply(NodeSpec next) {
     }
     // Nothing fails from here on.
     const Fleet::Tally tally = lanes->tally;
+    if (told != nullptr) {
+        Fleet::tell(*lanes, difference);
+        *told = std::move(difference);
+    }
     next.lanes.clear();
     spec_ = std::move(next);
     slot_of_ = std::move(ports->slot_of);
@@ -178,7 +184,7 @@ engine::Result<Fleet::Tally> Control::change(LaneChange change) {
         if (auto ok = keeper_->check(lane); !ok) return ok.error();
         if (auto ok = check_ports(lane, slot_of_.size()); !ok) return ok.error();
     }
-    translate(change.put, slot_of_);
+    name_by_slot(change.put, slot_of_);
     auto lanes = fleet_.prepare(std::move(change));
     if (!lanes) return lanes.error();
     const Fleet::Tally tally = lanes->tally;
@@ -233,17 +239,41 @@ void Control::restore(const FormerPorts& before) {
     std::uint64_t reopened = 0;
     for (const auto& [slot, spec] : before) {
         if (auto opened = ports_.open(slot, spec); !opened) {
-            engine::log(engine::Severity::error,
+            engine::log(engine::Severity::error, engine::events::port,
+                        {{engine::Key::port, spec.name}},
                         "cannot bring a port back: " + opened.error().message);
         }
-        reopened |= bit(slot);
+        reopened |= port_bit(slot);
     }
-    const Fleet::Turnover turnover = fleet_.commit(fleet_.replan(reopened));
+    take_up(reopened);
+}
+
+// Plans the lanes anew that use ports of the mask, which are others than they were.
+void Control::take_up(std::uint64_t ports) {
+    const Fleet::Turnover turnover = fleet_.commit(fleet_.replan(ports));
     keeper_->detach(turnover);
     const auto former = use_ports();
     publish_programs(0);
     keeper_->attach(turnover);
     fleet_.reclaim();
+}
+
+// Devices come and go under a running node. Nobody but the lanes on such a device notices.
+void Control::watch_ports() {
+    std::uint64_t renewed = 0;
+    std::vector<std::unique_ptr<engine::Port>> former;  // until no worker uses them any more
+    for (std::uint64_t due = port_watch_.look(ports_); due != 0; due &= due - 1) {
+        const auto index = static_cast<PortIndex>(std::countr_zero(due));
+        auto port = ports_.renew(index);
+        if (!port) {
+            port_watch_.renewed(index, port.error());
+            continue;
+        }
+        port_watch_.renewed(index, {});
+        former.push_back(std::move(*port));
+        renewed |= port_bit(index);
+    }
+    if (renewed != 0) take_up(renewed);
 }
 
 // Tells the ports' stages what each port is for. What they knew before is to stay until the workers
@@ -253,7 +283,7 @@ std::vector<std::unique_ptr<const PortPlan>> Control::use_ports() {
     std::vector<std::unique_ptr<const PortPlan>> former;
     for (Ports::Slot& slot : ports_.slots()) {
         if (!slot.taken() || !slot.port) continue;
-        const std::uint64_t own = bit(slot.shared.index);
+        const std::uint64_t own = port_bit(slot.shared.index);
         const bool carries = (uses.carries & own) != 0;
         slot.egress = (uses.egress & own) != 0;
         former.push_back(std::move(slot.plan));
@@ -265,7 +295,8 @@ std::vector<std::unique_ptr<const PortPlan>> Control::use_ports() {
         slot.ingress->publish(slot.plan.get());
         if (!carries) continue;
         if (auto ok = slot.port->silence_host(); !ok) {
-            engine::log(engine::Severity::warning, ok.error().message);
+            engine::log(engine::Severity::warning, engine::events::port,
+                        {{engine::Key::port, slot.port->info().name}}, ok.error().message);
         }
     }
     return former;
@@ -277,7 +308,7 @@ void Control::publish_programs(std::uint64_t without) {
     for (auto& worker : workers_) {
         auto program = std::make_unique<engine::Program>();
         for (Ports::Slot& slot : ports_.slots()) {
-            if (!slot.port || (without & bit(slot.shared.index)) != 0) continue;
+            if (!slot.port || (without & port_bit(slot.shared.index)) != 0) continue;
             if (slot.plan && (slot.plan->carries || slot.plan->sources() || slot.port->answers())) {
                 const auto workers = static_cast<unsigned>(workers_.size());
                 const unsigned open = slot.port->rx_queues();
@@ -304,7 +335,13 @@ std::uint64_t Control::tick() {
         ++ticks_;
         next_hops_.refresh();
         reassembly_->expire(engine::monotonic_ns(), own_counters_);
-        fleet_.watch_windows(ticks_ % ticks_per_second, ticks_per_second);
+        fleet_.watch_windows(ticks_ % ticks_per_second, ticks_per_second, now);
+        if (ticks_ % ticks_per_second == 0) {
+            watch_ports();
+            worker_watch_.look(workers_);
+            clock_watch_.look(clock_.now(), keeper_->has_lanes() ? ClockWatch::Lanes::sealed
+                                                                 : ClockWatch::Lanes::clear);
+        }
         tick_boot_ns_ = now + tick_ns;
     }
     return std::min(keeper_->tick(), tick_boot_ns_ - now);

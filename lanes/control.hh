@@ -4,21 +4,27 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "engine/quiescent.hh"
 #include "engine/result.hh"
 #include "engine/worker.hh"
+#include "lanes/clock_watch.hh"
 #include "lanes/fleet.hh"
 #include "lanes/keeper.hh"
 #include "lanes/lane_table.hh"
 #include "lanes/next_hops.hh"
+#include "lanes/port_watch.hh"
 #include "lanes/ports.hh"
 #include "lanes/reassembly.hh"
 #include "lanes/spec.hh"
+#include "lanes/worker_watch.hh"
 
 namespace lanes {
 
@@ -39,7 +45,8 @@ class Control {
         std::unique_ptr<StateStore> store;  ///< nullptr: as NodeSpec::state says
     };
 
-    /// Cores, poll mode, node name, state directory and backend of `spec` are fixed for life.
+    /// Cores, poll mode, node name, state directory, backend and management of `spec` are fixed for
+    /// life.
     static engine::Result<std::unique_ptr<Control>> create(const NodeSpec& spec, PortOpener open,
                                                            Threads threads);
     static engine::Result<std::unique_ptr<Control>> create(const NodeSpec& spec, PortOpener open,
@@ -49,11 +56,25 @@ class Control {
     /// Makes `next` true: opens, changes and closes ports, adds, changes and removes lanes. Lanes
     /// that did not change lose no packet and keep their counters. On an error the former set goes
     /// on as it was.
-    engine::Result<Fleet::Tally> apply(NodeSpec next);
+    /// With `told`, says there what it did.
+    engine::Result<Fleet::Tally> apply(NodeSpec next, Difference* told = nullptr);
+
+    /// Called once, by the next apply(), when all ports are open and no worker has them yet: what
+    /// has to be in force before the first packet. If it fails, so does apply().
+    void before_traffic(std::function<engine::Result<void>()> call) {
+        before_traffic_ = std::move(call);
+    }
+
+    /// What apply() would do, by the same comparisons; changes nothing and opens nothing, so what
+    /// only opening a port can tell is not known. Difference::restart says what apply() refuses.
+    engine::Result<Difference> foresee(NodeSpec next);
 
     /// Makes some lanes others, while all the rest goes on as it is: costs what those lanes cost,
     /// and one grace period, however many lanes there are. All or nothing, as apply().
     engine::Result<Fleet::Tally> change(LaneChange change);
+
+    /// Returns when no worker uses any more what was taken out of its sight before.
+    void wait_for_workers() noexcept { quiescent_->wait(); }
 
     /// Does what is due; returns after how many nanoseconds, at most tick_ns, to call it again.
     std::uint64_t tick();
@@ -76,9 +97,20 @@ class Control {
     };
     LaneTotals totals(const Lane& lane) const;
 
+    /// What Control itself dropped; the rest of the totals is the workers'.
+    const engine::WorkerCounters& own_counters() const noexcept { return own_counters_; }
+
+    /// What was applied last, without its lanes; changes of lanes name its ports.
+    const NodeSpec& spec() const noexcept { return spec_; }
+    /// A lane as it is, for a change: its ports are those of spec(). Nothing: no such lane.
+    std::optional<LaneSpec> spec_of(std::string_view name) const;
+
     const Keeper& keeper() const noexcept { return *keeper_; }
     std::string_view backend() const noexcept;  ///< the cipher backend in use
     const Fleet& fleet() const noexcept { return fleet_; }
+    const LaneTable& table() const noexcept { return *table_; }
+    const MatchRules& rules() const noexcept { return *rules_; }
+    Moment now() const noexcept { return clock_.now(); }
     Ports& ports() noexcept { return ports_; }
     const std::vector<std::unique_ptr<engine::Worker>>& workers() const noexcept {
         return workers_;
@@ -105,9 +137,13 @@ class Control {
 
     Control(const NodeSpec& spec, PortOpener open, Parts parts, const World& world);
 
-    engine::Result<void> check_unchanged(const NodeSpec& next) const;
+    std::vector<std::string> restarts(const NodeSpec& next) const;
+    void tell(const Ports::Change& change, const std::vector<engine::PortSpec>& next,
+              Difference& difference) const;
     engine::Result<void> reopen(const Ports::Change& change);
     void restore(const FormerPorts& before);
+    void take_up(std::uint64_t ports);
+    void watch_ports();
     void commit(Fleet::Change change);
     std::vector<std::unique_ptr<const PortPlan>> use_ports();
     void publish_programs(std::uint64_t without);
@@ -123,6 +159,8 @@ class Control {
     std::unique_ptr<StateStore> store_;
     NextHops next_hops_;
     Ports ports_;
+    PortWatch port_watch_;
+    WorkerWatch worker_watch_;
     Fleet fleet_;
     engine::WorkerCounters own_counters_;
     std::unique_ptr<Keeper> keeper_;
@@ -131,9 +169,11 @@ class Control {
     Programs programs_;               // outlives the workers that run it
     std::vector<std::unique_ptr<engine::Worker>> workers_;
     Clock& clock_;
+    ClockWatch clock_watch_;
     unsigned ticks_ = 0;
     std::uint64_t tick_boot_ns_ = 0;  ///< when what comes round ten times a second is due
     bool stopped_ = false;
+    std::function<engine::Result<void>()> before_traffic_;
 };
 
 }  // namespace lanes

@@ -5,8 +5,6 @@
 
 namespace lanes {
 
-using engine::Drop;
-
 void Delivery::take_apart(const LanePacket& packet, wire::Kind kind, std::byte* body,
                           std::uint32_t len) noexcept {
     if (kind == wire::Kind::bundle) return unbundle(body, len);

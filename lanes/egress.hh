@@ -57,11 +57,15 @@ inline unsigned claim_or_flush(engine::WorkerContext& worker, engine::TxQueue& t
 /// What the transmit queue's calls of the same names do, in the phase of their own.
 inline void send(engine::WorkerContext& worker, engine::TxQueue& tx,
                  std::span<const engine::Frame> frames) noexcept {
+    if (worker.tap != nullptr) [[unlikely]]
+        worker.tap->leaves(tx, frames);
     const engine::InPhase transmit(worker.phases, engine::Phase::transmit);
     tx.send(frames, worker.counters);
 }
 inline unsigned pass(engine::WorkerContext& worker, engine::TxQueue& tx,
                      std::span<const engine::Frame> frames) noexcept {
+    if (worker.tap != nullptr) [[unlikely]]
+        worker.tap->leaves(tx, frames);
     const engine::InPhase transmit(worker.phases, engine::Phase::transmit);
     return tx.pass(frames, worker.counters);
 }

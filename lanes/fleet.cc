@@ -1,9 +1,9 @@
-// See fleet.hh. This half makes changes, the other one (fleet_commit.cc) makes them true.
+// See fleet.hh. Here changes are made; fleet_places.cc says which lane looks at a frame first, and
+// fleet_commit.cc makes changes true.
 #include "lanes/fleet.hh"
 
 #include <algorithm>
 #include <string>
-#include <tuple>
 #include <unordered_set>
 #include <utility>
 
@@ -26,19 +26,6 @@ bool same_limit(const LaneSpec& spec, const Plan* a, const Plan* b) {
     return packet_limit(suite, a->packet_max) == packet_limit(suite, b->packet_max);
 }
 
-/// How far apart places are, so that others find room between them; and where they end.
-constexpr std::uint64_t place_step = std::uint64_t{1} << 24;
-constexpr std::uint64_t places_end = std::uint64_t{1} << 62;
-
-/// Lanes that take every frame stand behind all that look at it first.
-std::uint64_t order_of(const LaneSpec& spec, std::uint64_t place) {
-    return spec.match ? place : places_end + place;
-}
-
-bool same_match(const LaneSpec& a, const LaneSpec& b) {
-    return a.match && b.match ? *a.match == *b.match : a.match == b.match;
-}
-
 std::size_t window_words(const LaneSpec& spec) {
     return spec.window / Window::block_numbers * clear_subspaces;
 }
@@ -50,6 +37,60 @@ Fleet::Entry* Fleet::find(std::string_view name) noexcept {
     return at == entries_.end() ? nullptr : &at->second;
 }
 
+// Whether a lane goes on as it is, without losing a packet. A `wanted` of nullptr is the old one.
+bool Fleet::stays(const Entry* old, const LaneSpec* wanted, std::uint64_t reopened) {
+    if (old == nullptr || !old->plan) return false;
+    const LaneSpec& spec = wanted == nullptr ? *old->spec : *wanted;
+    return (ports_of(spec) & reopened) == 0 && (wanted == nullptr || same(*old->spec, spec));
+}
+
+engine::Result<void> Fleet::foresee(const std::vector<LaneSpec>& specs, std::uint64_t reopened,
+                                    std::uint64_t not_open, Difference& difference) {
+    ++whole_changes_;
+    for (const LaneSpec& spec : specs) {
+        Entry* old = find(spec.name);
+        if (old != nullptr) old->kept_by = whole_changes_;
+        if (stays(old, &spec, reopened)) {
+            ++difference.keep;
+            continue;
+        }
+        (old == nullptr ? difference.add : difference.change).push_back(spec.name);
+        if ((ports_of(spec) & (reopened | not_open)) != 0) continue;
+        auto plan = build_plan(spec, ports_, next_hops_, plans_);
+        if (!plan) return plan.error();
+        discard(std::move(*plan));
+    }
+    for (const auto& [name, entry] : entries_) {
+        if (entry.kept_by != whole_changes_) difference.remove.emplace_back(name);
+    }
+    std::sort(difference.remove.begin(), difference.remove.end());
+    return {};
+}
+
+void Fleet::tell(const Change& change, Difference& difference) {
+    for (const Staged& staged : change.staged) {
+        if (staged.kept) {
+            ++difference.keep;
+        } else {
+            (staged.old == nullptr ? difference.add : difference.change)
+                .push_back(staged.spec->name);
+        }
+    }
+    for (const Entry* entry : change.removed) difference.remove.push_back(entry->spec->name);
+    std::sort(difference.remove.begin(), difference.remove.end());
+}
+
+std::string_view Fleet::behind(std::string_view name) const noexcept {
+    const auto at = entries_.find(name);
+    if (at == entries_.end() || !takes_frames(*at->second.spec)) return {};
+    const Entry* next = nullptr;
+    for (const auto& [other, entry] : entries_) {
+        if (!takes_frames(*entry.spec) || entry.place <= at->second.place) continue;
+        if (next == nullptr || entry.place < next->place) next = &entry;
+    }
+    return next == nullptr ? std::string_view{} : next->spec->name;
+}
+
 // What becomes of one lane. A `spec` of nullptr is the old one.
 engine::Result<Fleet::Staged> Fleet::stage(std::unique_ptr<const LaneSpec> given, Entry* old,
                                            std::uint64_t reopened) {
@@ -57,8 +98,7 @@ engine::Result<Fleet::Staged> Fleet::stage(std::unique_ptr<const LaneSpec> given
     staged.old = old;
     staged.place = old == nullptr ? 0 : old->place;
     const LaneSpec& spec = given ? *given : *old->spec;
-    const bool untouched = old != nullptr && old->plan && (ports_of(spec) & reopened) == 0;
-    if (untouched && (!given || same(*old->spec, spec))) {
+    if (stays(old, given.get(), reopened)) {
         staged.lane = old->lane;
         staged.kept = true;
         return staged;
@@ -154,6 +194,7 @@ engine::Result<void> Fleet::check(const LaneChange& change) const {
                       " is already lane " + std::string(owner) +
                       "'s; expected an id of its own for each lane");
     }
+    if (auto differ = check_matches(change, leaving); !differ) return differ;
     if (change.before.empty()) return {};
     const auto before = entries_.find(change.before);
     const bool removed =
@@ -161,6 +202,48 @@ engine::Result<void> Fleet::check(const LaneChange& change) const {
     if (before != entries_.end() && takes_frames(*before->second.spec) && !removed) return {};
     return failed("lane " + change.before +
                   ": no lane of this name takes frames, so that others could stand before it");
+}
+
+// Of two lanes that take the same frames of a port, one would never see any. Costs no look at lanes
+// whose match is another.
+engine::Result<void> Fleet::check_matches(const LaneChange& change,
+                                          const std::unordered_set<const Lane*>& leaving) const {
+    const auto refused = [&](const LaneSpec& spec, std::string_view other) {
+        const std::string& port = ports_.at(spec.port).spec.name;
+        const std::string whose(other);
+        return engine::Error{
+            0,
+            spec.match
+                ? "lane " + spec.name + ": its match equals that of lane " + whose +
+                      ", so no frame of port " + port +
+                      " ever comes to it; expected different matches"
+                : "lane " + spec.name + " takes all frames of port " + port + ", as does lane " +
+                      whose +
+                      "; expected one lane without `match` per port: give one of them a `match`"};
+    };
+    std::unordered_multimap<std::uint64_t, const LaneSpec*> seen;
+    for (const LaneSpec& spec : change.put) {
+        if (!takes_frames(spec)) continue;
+        const std::uint64_t hash = hash_of(spec.match.get()) + spec.port;
+        const auto [first, last] = seen.equal_range(hash);
+        for (auto at = first; at != last; ++at) {
+            const LaneSpec& other = *at->second;
+            if (other.port == spec.port && same_match(other, spec)) {
+                return refused(spec, other.name);
+            }
+        }
+        seen.emplace(hash, &spec);
+        const auto& table = ports_.at(spec.port).matches;
+        if (!table) continue;
+        for (const Lane* other : table->lanes_like(spec.match.get())) {
+            if (leaving.count(other) != 0) continue;
+            const auto is_it = [&](const auto& item) { return item.second.lane == other; };
+            const auto owner = std::find_if(entries_.begin(), entries_.end(), is_it);
+            if (owner == entries_.end() || !same_match(*owner->second.spec, spec)) continue;
+            return refused(spec, owner->first);
+        }
+    }
+    return {};
 }
 
 engine::Result<Fleet::Change> Fleet::prepare(LaneChange wanted) {
@@ -202,118 +285,18 @@ Fleet::Change Fleet::replan(std::uint64_t reopened) {
         if ((ports_of(*entry.spec) & reopened) == 0) continue;
         auto staged = stage(nullptr, &entry, reopened);
         if (!staged) {
-            engine::log(engine::Severity::error, staged.error().message);
+            engine::log(engine::Severity::error, engine::events::lane_changed,
+                        {{engine::Key::lane, std::string(name)}}, staged.error().message);
             staged =
                 Staged{&entry, nullptr, entry.lane, nullptr, nullptr, entry.place, false, false};
         }
         change.staged.push_back(std::move(*staged));
     }
     if (auto added = add_rules(change); !added) {
-        engine::log(engine::Severity::error, added.error().message);
+        engine::log(engine::Severity::error, engine::events::lane_changed, {},
+                    added.error().message);
     }
     return change;
-}
-
-// Places for lanes that had none, between those that have one. When there is no room left between
-// two of them, all places are given anew and all rules are built anew with them.
-void Fleet::give_places(Change& change, std::string_view before) {
-    std::vector<Staged*> added;
-    for (Staged& staged : change.staged) {
-        const LaneSpec& spec = staged.spec ? *staged.spec : *staged.old->spec;
-        if (!takes_frames(spec)) staged.place = 0;
-        if (takes_frames(spec) && staged.place == 0) added.push_back(&staged);
-    }
-    if (added.empty()) return;
-    auto at = places_.end();
-    std::uint64_t last = places_.empty() ? 0 : places_.back();
-    std::uint64_t step = place_step;
-    if (!before.empty()) {
-        const std::uint64_t end = entries_.find(before)->second.place;
-        at = std::lower_bound(places_.begin(), places_.end(), end);
-        last = at == places_.begin() ? 0 : *(at - 1);
-        step = (end - last) / (added.size() + 1);
-    } else if ((places_end - last) / place_step <= added.size()) {
-        step = 0;
-    }
-    if (step == 0) return make_whole(change, before);
-    std::vector<std::uint64_t> places;
-    for (Staged* staged : added) {
-        staged->place = last += step;
-        places.push_back(last);
-    }
-    places_.insert(at, places.begin(), places.end());
-}
-
-// Of a change of some lanes, one of the whole set, with places for all.
-void Fleet::make_whole(Change& change, std::string_view before) {
-    change.whole = true;
-    ++whole_changes_;
-    for (Staged& staged : change.staged) {
-        if (staged.old != nullptr) staged.old->kept_by = whole_changes_;
-    }
-    for (Entry* entry : change.removed) entry->kept_by = whole_changes_;
-    for (auto& [name, entry] : entries_) {
-        if (entry.kept_by == whole_changes_ || !takes_frames(*entry.spec)) continue;
-        Staged staged;
-        staged.old = &entry;
-        staged.lane = entry.lane;
-        staged.place = entry.place;
-        staged.kept = true;
-        change.staged.push_back(std::move(staged));
-    }
-    const std::uint64_t end = before.empty() ? places_end : entries_.find(before)->second.place;
-    const auto key = [&](const Staged& staged) {
-        const bool is_new = staged.place == 0;
-        return std::tuple(is_new ? end : staged.place, !is_new);
-    };
-    std::stable_sort(change.staged.begin(), change.staged.end(),
-                     [&](const Staged& a, const Staged& b) { return key(a) < key(b); });
-    std::uint64_t place = 0;
-    for (Staged& staged : change.staged) {
-        const LaneSpec& spec = staged.spec ? *staged.spec : *staged.old->spec;
-        if (!takes_frames(spec)) continue;
-        staged.place = place += place_step;
-        change.places.push_back(place);
-    }
-}
-
-// All rules in tables of their own, which commit() puts in the place of those that are there.
-engine::Result<void> Fleet::build_tables(Change& change) {
-    // From the last to the first: rules of one value are put in front of those behind them.
-    for (std::size_t i = change.staged.size(); i-- > 0;) {
-        Staged& staged = change.staged[i];
-        const LaneSpec& spec = staged.spec ? *staged.spec : *staged.old->spec;
-        if (!takes_frames(spec)) continue;
-        auto& table = change.tables[spec.port];
-        if (!table) table = std::make_unique<MatchTable>(rules_);
-        auto rule = table->add(spec.match.get(), order_of(spec, staged.place), staged.lane);
-        if (!rule) return engine::Error{0, "lane " + spec.name + ": " + rule.error().message};
-        table->publish(**rule);
-        staged.rule = *rule;
-    }
-    for (auto& table : change.tables) {
-        if (table) table->flush();
-    }
-    return {};
-}
-
-// Rules for those lanes whose rule changes, in the tables that workers use; not to be found yet.
-engine::Result<void> Fleet::add_rules(Change& change) {
-    for (Staged& staged : change.staged) {
-        const LaneSpec& spec = staged.spec ? *staged.spec : *staged.old->spec;
-        if (!takes_frames(spec)) continue;
-        const Entry* old = staged.old;
-        const bool stays = old != nullptr && old->rule != nullptr && !staged.fresh &&
-                           old->spec->port == spec.port && old->place == staged.place &&
-                           same_match(*old->spec, spec);
-        if (stays) continue;
-        auto& table = ports_.at(spec.port).matches;
-        if (!table) table = std::make_unique<MatchTable>(rules_);
-        auto rule = table->add(spec.match.get(), order_of(spec, staged.place), staged.lane);
-        if (!rule) return engine::Error{0, "lane " + spec.name + ": " + rule.error().message};
-        staged.rule = *rule;
-    }
-    return {};
 }
 
 engine::Result<Lane*> Fleet::new_lane(const LaneSpec& spec) {

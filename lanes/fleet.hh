@@ -12,9 +12,11 @@
 #include <memory>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "engine/result.hh"
+#include "lanes/difference.hh"
 #include "lanes/lane_table.hh"
 #include "lanes/match_table.hh"
 #include "lanes/next_hops.hh"
@@ -38,7 +40,8 @@ class Fleet {
         // What the watch over clear lanes remembers of the last look.
         std::uint64_t seen_newest = 0;
         std::uint64_t seen_old = 0;
-        unsigned stale_looks = 0;  ///< in a row: old packets, and nothing new
+        unsigned stale_looks = 0;         ///< in a row: old packets, and nothing new
+        std::uint64_t heard_boot_ns = 0;  ///< the last look that found a new packet; 0: none did
     };
     /// Entries keep their address.
     using Entries = std::unordered_map<std::string_view, Entry>;
@@ -86,6 +89,12 @@ class Fleet {
     /// The same lanes on ports that were closed meanwhile. A lane that cannot be served is out of
     /// service, the others go on.
     Change replan(std::uint64_t reopened);
+    /// What prepare(specs, reopened) and commit() would do to the lanes; plans are tried for lanes
+    /// whose ports are open and stay so (not those of `not_open`). Changes nothing.
+    engine::Result<void> foresee(const std::vector<LaneSpec>& specs, std::uint64_t reopened,
+                                 std::uint64_t not_open, Difference& difference);
+    /// What committing `change`, of a whole set, does to the lanes.
+    static void tell(const Change& change, Difference& difference);
     /// Gives back what prepare() made.
     void undo(Change& change);
     /// Sealed lanes that went and that came, for the Keeper.
@@ -105,16 +114,22 @@ class Fleet {
     /// Looks at a part of the clear receiving lanes, which makes a whole look every `parts` calls;
     /// to be called so that this takes a second. A lane whose packets were too old, and none newer
     /// than all before, at two looks in a row gets a fresh window.
-    void watch_windows(unsigned part, unsigned parts);
+    void watch_windows(unsigned part, unsigned parts, std::uint64_t boot_ns);
     std::uint64_t windows_restarted() const noexcept { return windows_restarted_; }
 
     const Entries& entries() const noexcept { return entries_; }
     Lane* lane(std::string_view name) const noexcept;
+    /// The lane that stands behind this one in the order of matches, of whatever port; empty: none,
+    /// or the lane takes no frames. Looks at all lanes.
+    std::string_view behind(std::string_view name) const noexcept;
     /// What the lanes want of the ports.
     const PortUses& uses() const noexcept { return uses_; }
 
   private:
+    static bool stays(const Entry* old, const LaneSpec* wanted, std::uint64_t reopened);
     engine::Result<void> check(const LaneChange& change) const;
+    engine::Result<void> check_matches(const LaneChange& change,
+                                       const std::unordered_set<const Lane*>& leaving) const;
     Entry* find(std::string_view name) noexcept;
     engine::Result<Staged> stage(std::unique_ptr<const LaneSpec> spec, Entry* old,
                                  std::uint64_t reopened);
@@ -129,6 +144,7 @@ class Fleet {
     void enter(Staged& staged, Turnover& turnover);
     void remove(Entry& entry, Turnover& turnover);
     void rename(Entry& entry, std::unique_ptr<const LaneSpec> spec);
+    void bury(Lane& lane);
     void discard(Lane& lane);
     void discard(PlanPtr plan);
     void give_back_memory();
@@ -142,6 +158,8 @@ class Fleet {
     WindowStore windows_;
     PortUses uses_;
     Entries entries_;
+    /// How far apart places are, so that others find room between them.
+    static constexpr std::uint64_t place_step = std::uint64_t{1} << 24;
     std::vector<std::uint64_t> places_;  ///< in order; those of lanes that went may linger
     std::uint64_t whole_changes_ = 0;
     std::size_t removed_ = 0;  ///< since memory was last given back

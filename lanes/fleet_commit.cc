@@ -1,4 +1,4 @@
-// See fleet.hh. This half makes changes true that fleet.cc has made, and clears away behind them.
+// See fleet.hh. Here changes that fleet.cc made become true, and what they leave is cleared away.
 #include <malloc.h>
 
 #include <algorithm>
@@ -109,7 +109,7 @@ void Fleet::enter(Staged& staged, Turnover& turnover) {
         if (entry->plan) dead_plans_.push_back(std::move(entry->plan));
         if (staged.fresh) {
             if (entry->spec->keys) turnover.gone.push_back(entry->lane);
-            dead_lanes_.push_back(entry->lane);
+            bury(*entry->lane);
             entry->stale_looks = 0;
         }
         if (staged.spec) rename(*entry, std::move(staged.spec));
@@ -135,10 +135,16 @@ void Fleet::rename(Entry& entry, std::unique_ptr<const LaneSpec> spec) {
 void Fleet::remove(Entry& entry, Turnover& turnover) {
     uses_.remove(*entry.spec);
     if (entry.spec->keys) turnover.gone.push_back(entry.lane);
-    dead_lanes_.push_back(entry.lane);
+    bury(*entry.lane);
     if (entry.plan) dead_plans_.push_back(std::move(entry.plan));
     const auto node = entries_.extract(entry.spec->name);  // goes with its key, which is in it
     ++removed_;
+}
+
+// Until reclaim(), when no worker uses it any more.
+void Fleet::bury(Lane& lane) {
+    lane.trace.store(nullptr, std::memory_order_release);
+    dead_lanes_.push_back(&lane);
 }
 
 void Fleet::reclaim() {
@@ -190,13 +196,14 @@ void Fleet::restart_windows(Entry& entry) {
     entry.lane->restarts.fetch_add(1, std::memory_order_relaxed);
     entry.stale_looks = 0;
     ++windows_restarted_;
-    engine::log(engine::Severity::warning,
+    engine::log(engine::Severity::warning, engine::events::replay_window,
+                {{engine::Key::lane, entry.spec->name}},
                 "lane " + entry.spec->name +
                     ": for two seconds packets were older than the replay window and none was new; "
                     "the window starts afresh (the sender's clock was set back?)");
 }
 
-void Fleet::watch_windows(unsigned part, unsigned parts) {
+void Fleet::watch_windows(unsigned part, unsigned parts, std::uint64_t boot_ns) {
     const std::size_t buckets = entries_.bucket_count();
     const std::size_t end = buckets * (part + 1) / parts;
     for (std::size_t bucket = buckets * part / parts; bucket < end; ++bucket) {
@@ -212,6 +219,7 @@ void Fleet::watch_windows(unsigned part, unsigned parts) {
             const bool stale = newest == entry.seen_newest && old != entry.seen_old;
             entry.stale_looks = stale ? entry.stale_looks + 1 : 0;
             if (entry.stale_looks == stale_looks_max) restart_windows(entry);
+            if (newest != entry.seen_newest) entry.heard_boot_ns = boot_ns;
             entry.seen_newest = newest;
             entry.seen_old = old;
         }

@@ -59,6 +59,10 @@ void read_ipv6(FlowKey& key, const std::byte* data, std::uint32_t len) noexcept 
     std::memcpy(key.source.data(), data + 8, 16);
     std::memcpy(key.destination.data(), data + 24, 16);
     key.protocol = static_cast<std::uint8_t>(data[6]);
+    // As above. Only a jumbogram (hop-by-hop options first, RFC 2675) has a length of zero and
+    // more.
+    const std::uint32_t payload = load_be<std::uint16_t>(data + 4);
+    if ((payload != 0 || key.protocol != 0) && payload < len - 40) len = 40 + payload;
     std::uint32_t at = 40;
     for (unsigned i = 0; i < extension_headers_max; ++i) {
         const bool fragment = key.protocol == 44;

@@ -1,6 +1,7 @@
 // See health.hh.
 #include "lanes/health.hh"
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace lanes {
@@ -10,6 +11,9 @@ using Verdict = Acceptor::Verdict;
 
 /// How long an announcement that was refused says something about now.
 constexpr std::uint64_t recent_ns = 10 * ns_per_second;
+
+/// Two heartbeats whose delays differ by more than this tell of clocks.
+constexpr double clock_set_ns = 60e9;
 
 std::string stamp_distance(const AnnounceTally& tally) {
     const bool ahead = tally.last_stamp > tally.last_unix_ns;
@@ -81,6 +85,7 @@ std::string span_text(std::uint64_t ns) {
 void LinkMeter::open(unsigned place, Start start) noexcept {
     counts_[place] = Count{};
     counts_[place].live = true;
+    counts_[place].order = ++opened_;
     counts_[place].based = start == Start::follows;
 }
 
@@ -100,6 +105,7 @@ void LinkMeter::heard(unsigned place, const HeardHeartbeat& heartbeat, std::uint
                       std::uint64_t boot_ns) noexcept {
     heard_boot_ns_ = boot_ns;
     Count& count = counts_[place];
+    heard_order_ = std::max(heard_order_, count.order);
     // The same heartbeat may come late, over another path.
     if (count.live && heartbeat.sent >= count.sent) {
         if (!count.based) {
@@ -111,14 +117,26 @@ void LinkMeter::heard(unsigned place, const HeardHeartbeat& heartbeat, std::uint
         count.sent = heartbeat.sent;
         count.accepted = heartbeat.accepted;
     }
-    if (heartbeat.sent_ns <= last_sent_ns_) return;
-    if (last_sent_ns_ != 0) {
-        const auto here = static_cast<double>(now_ns) - static_cast<double>(last_now_ns_);
-        const auto there = static_cast<double>(heartbeat.sent_ns - last_sent_ns_);
-        variation_ns_ += (std::abs(here - there) - variation_ns_) / 16;
-    }
+    const auto between = [](std::uint64_t last, std::uint64_t now) {
+        return static_cast<double>(static_cast<std::int64_t>(now - last));
+    };
+    const double here = between(last_now_ns_, now_ns);
+    const double there = between(last_sent_ns_, heartbeat.sent_ns);
+    // Either clock was set: what lies between the two heartbeats is no delay.
+    const bool set = std::abs(here - there) > clock_set_ns;
+    if (there <= 0 && !set) return;
+    if (last_sent_ns_ != 0 && !set) variation_ns_ += (std::abs(here - there) - variation_ns_) / 16;
     last_sent_ns_ = heartbeat.sent_ns;
     last_now_ns_ = now_ns;
+}
+
+bool LinkMeter::awaits(unsigned place) const noexcept {
+    const Count& count = counts_[place];
+    return count.live && count.order < heard_order_ && count.lost(count.accepted) != 0;
+}
+
+void LinkMeter::came(unsigned place, std::uint64_t accepted) noexcept {
+    if (awaits(place)) counts_[place].accepted = accepted;
 }
 
 std::uint64_t LinkMeter::lost() const noexcept {
@@ -144,6 +162,10 @@ Health health_of(const Acceptor& acceptor, const LinkMeter& meter, const Announc
         const std::uint64_t heard = meter.heard_boot_ns() > since ? meter.heard_boot_ns() : since;
         if (now.boot_ns - heard < silence_ns) return {LaneState::up, ""};
         if (!save_error.empty()) return {LaneState::no_key, save_error};
+        // Not for other refusals: anybody can make those.
+        if (tally.last == Verdict::clock && now.boot_ns - tally.last_boot_ns < recent_ns) {
+            return refused(acceptor, tally);
+        }
         return {LaneState::silent, "nothing heard for " + span_text(now.boot_ns - heard) +
                                        ": the sender stopped, or the way from it is broken"};
     }

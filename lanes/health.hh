@@ -39,10 +39,16 @@ class LinkMeter {
     void heard(unsigned place, const HeardHeartbeat& heartbeat, std::uint64_t now_ns,
                std::uint64_t boot_ns) noexcept;
 
+    /// Whether the session at `place` is followed by one that heartbeats came of, and packets of it
+    /// are missing: its last heartbeat may have overtaken them on the way to another worker.
+    bool awaits(unsigned place) const noexcept;
+    /// Of a session that awaits packets, `accepted` have come by now.
+    void came(unsigned place, std::uint64_t accepted) noexcept;
+
     void heard_data(std::uint64_t boot_ns) noexcept { heard_boot_ns_ = boot_ns; }
 
-    /// Packets that were sent and have not been accepted: exact for sessions that have ended, and
-    /// as of the last heartbeat for those that live.
+    /// Packets that were sent and have not been accepted: exact for sessions that have ended or
+    /// are followed by another, and as of the last heartbeat for the one that is in use.
     std::uint64_t lost() const noexcept;
     /// Smoothed variation of the delay (RFC 3550, 6.4.1), in nanoseconds.
     std::uint64_t delay_variation_ns() const noexcept {
@@ -54,7 +60,8 @@ class LinkMeter {
   private:
     struct Count {
         bool live = false;
-        bool based = false;  ///< base_sent and base_accepted are known
+        std::uint64_t order = 0;  ///< of opening
+        bool based = false;       ///< base_sent and base_accepted are known
         std::uint64_t base_sent = 0;
         std::uint64_t base_accepted = 0;
         std::uint64_t sent = 0;
@@ -65,6 +72,8 @@ class LinkMeter {
 
     std::array<Count, sessions_max> counts_;
     std::uint64_t lost_before_ = 0;  ///< in sessions that have ended
+    std::uint64_t opened_ = 0;
+    std::uint64_t heard_order_ = 0;  ///< of the newest session that a heartbeat came of
     double variation_ns_ = 0;
     std::uint64_t last_sent_ns_ = 0;
     std::uint64_t last_now_ns_ = 0;

@@ -4,6 +4,7 @@
 #include "lanes/forward.hh"
 #include "lanes/runs.hh"
 #include "lanes/send.hh"
+#include "lanes/trace.hh"
 
 namespace lanes {
 namespace {
@@ -60,6 +61,30 @@ void prefetch_all(Lane* const* lanes, unsigned n, unsigned worker, unsigned plan
     }
 }
 
+const engine::Frame& frame_of(const LanePacket& packet) noexcept {
+    return *packet.frame;
+}
+const engine::Frame& frame_of(const engine::Frame* frame) noexcept {
+    return *frame;
+}
+
+/// Deals with a run by `take`; with the first of it alone, if somebody traces the lane.
+template <typename Run, typename Take>
+void one_traced(engine::WorkerContext& worker, Lane& lane, PortIndex from, Run run,
+                Take&& take) noexcept {
+    Trace* trace = lane.trace.load(std::memory_order_acquire);
+    if (trace == nullptr) [[likely]]
+        return take(run);
+    if (Trace::Entry* entry = trace->claim(); entry != nullptr) {
+        {
+            const TraceOne one(worker, *entry, from, frame_of(run[0]), run.size());
+            take(run.first(1));
+        }
+        run = run.subspan(1);
+    }
+    if (!run.empty()) take(run);
+}
+
 }  // namespace
 
 void Ingress::run(engine::WorkerContext& worker, engine::RxQueue& queue,
@@ -111,7 +136,7 @@ void Ingress::arrive(engine::WorkerContext& worker, const engine::FrameMemory* m
     const LaneTable::Reader reader(table_);
     const auto n = static_cast<unsigned>(packets.size());
     unsigned same = 1;
-    while (same < n && ids[same] == ids[0]) ++same;
+    while (same < n && ids[same] == ids[0]) ++same;  // NOLINT(clang-analyzer-core*): an id for each
     if (same == n) {
         Lane* lane = reader.find(ids[0]);
         if (lane == nullptr) return worker.counters.drop(Drop::unknown_lane, n);
@@ -138,6 +163,14 @@ void Ingress::arrive(engine::WorkerContext& worker, const engine::FrameMemory* m
 void Ingress::arrive_run(engine::WorkerContext& worker, const engine::FrameMemory* memory,
                          const PortPlan& plan, Lane& lane,
                          std::span<const LanePacket> packets) noexcept {
+    one_traced(worker, lane, plan.index, packets, [&](std::span<const LanePacket> some) noexcept {
+        take_packets(worker, memory, plan, lane, some);
+    });
+}
+
+void Ingress::take_packets(engine::WorkerContext& worker, const engine::FrameMemory* memory,
+                           const PortPlan& plan, Lane& lane,
+                           std::span<const LanePacket> packets) noexcept {
     const engine::InPhase transform(worker.phases, engine::Phase::transform);
     const Plan* what = lane.plan.load(std::memory_order_acquire);
     Drop reason = Drop::unknown_lane;
@@ -162,7 +195,7 @@ void Ingress::depart(engine::WorkerContext& worker, const engine::FrameMemory* m
                      const PortPlan& plan, std::span<engine::Frame* const> frames) noexcept {
     if (plan.matches == nullptr) return worker.counters.drop(Drop::no_lane, frames.size());
     if (Lane* only = plan.matches->only(); only != nullptr) {
-        return depart_run(worker, memory, *only, frames);
+        return depart_run(worker, memory, plan, *only, frames);
     }
     Lane* lanes[burst_max];
     const auto n = static_cast<unsigned>(frames.size());
@@ -179,12 +212,21 @@ void Ingress::depart(engine::WorkerContext& worker, const engine::FrameMemory* m
         engine::Frame* run[burst_max];
         unsigned count = 0;
         for (const std::uint8_t i : members) run[count++] = frames[i];
-        depart_run(worker, memory, lane, {run, count});
+        depart_run(worker, memory, plan, lane, {run, count});
     });
 }
 
 void Ingress::depart_run(engine::WorkerContext& worker, const engine::FrameMemory* memory,
-                         Lane& lane, std::span<engine::Frame* const> frames) noexcept {
+                         const PortPlan& plan, Lane& lane,
+                         std::span<engine::Frame* const> frames) noexcept {
+    one_traced(worker, lane, plan.index, frames,
+               [&](std::span<engine::Frame* const> some) noexcept {
+                   take_frames(worker, memory, lane, some);
+               });
+}
+
+void Ingress::take_frames(engine::WorkerContext& worker, const engine::FrameMemory* memory,
+                          Lane& lane, std::span<engine::Frame* const> frames) noexcept {
     const engine::InPhase transform(worker.phases, engine::Phase::transform);
     const Plan* what = lane.plan.load(std::memory_order_acquire);
     if (what == nullptr) return worker.counters.drop(Drop::no_lane, frames.size());

@@ -51,8 +51,14 @@ class Ingress final : public engine::Stage {
                     const PortPlan& plan, Lane& lane, std::span<const LanePacket> packets) noexcept;
     void depart(engine::WorkerContext& worker, const engine::FrameMemory* memory,
                 const PortPlan& plan, std::span<engine::Frame* const> frames) noexcept;
-    void depart_run(engine::WorkerContext& worker, const engine::FrameMemory* memory, Lane& lane,
+    void depart_run(engine::WorkerContext& worker, const engine::FrameMemory* memory,
+                    const PortPlan& plan, Lane& lane,
                     std::span<engine::Frame* const> frames) noexcept;
+    void take_packets(engine::WorkerContext& worker, const engine::FrameMemory* memory,
+                      const PortPlan& plan, Lane& lane,
+                      std::span<const LanePacket> packets) noexcept;
+    void take_frames(engine::WorkerContext& worker, const engine::FrameMemory* memory, Lane& lane,
+                     std::span<engine::Frame* const> frames) noexcept;
 
     const LaneTable& table_;
     Reassembly& reassembly_;

@@ -11,8 +11,10 @@ namespace lanes {
 namespace {
 
 using engine::Drop;
+using engine::Key;
 using engine::log;
 using engine::Severity;
+namespace events = engine::events;
 
 /// Ends stepped in one tick, so that notes are not kept waiting behind a thousand rekeys.
 constexpr unsigned steps_max = 256;
@@ -28,8 +30,6 @@ constexpr std::size_t begin_at_once = 100;
 constexpr std::size_t begin_within = 1000;
 /// Patience with a lane that has just begun, before the log is told that it has no keys.
 constexpr std::uint64_t patience_ns = 5 * ns_per_second;
-/// State changes that one look may log one by one.
-constexpr unsigned said_max = 16;
 
 Drop drop_of(Acceptor::Verdict verdict) noexcept {
     switch (verdict) {
@@ -59,8 +59,9 @@ template <typename Record>
 Record load(StateStore& store, const std::string& entry, const std::string& lane,
             engine::Result<Record> (*parse)(std::string_view)) {
     const auto lost = [&](const std::string& why) {
-        log(Severity::error, "lane " + lane + ": " + why +
-                                 "; going on as if nothing had been remembered of this lane");
+        log(Severity::error, events::state_store, {{Key::lane, lane}},
+            "lane " + lane + ": " + why +
+                "; going on as if nothing had been remembered of this lane");
         return Record{};
     };
     auto text = store.load(entry);
@@ -112,12 +113,13 @@ void Keeper::detach(const Fleet::Turnover& turnover) {
 void Keeper::attach(const Fleet::Turnover& turnover) {
     let_go();
     for (const Fleet::Entry* entry : turnover.came) add(*entry);
+    // Workers serve the lanes that came already, and may have heard their announcements. Those that
+    // went are in no map any more, and must not be named by a note once they are freed.
+    read_notes(tools_.clock.now());
 }
 
 void Keeper::let_go() {
     const Moment now = tools_.clock.now();
-    // Notes of lanes that went are in no map any more and count as dropped.
-    read_notes(now);
     save(now);
     std::vector<StateStore::Entry> last;
     for (const auto& end : detached_) {
@@ -125,7 +127,9 @@ void Keeper::let_go() {
         if (end->receive) last.push_back({end->entry, to_text(end->receive->final_record())});
     }
     if (!last.empty()) {
-        if (auto ok = tools_.store.save(last); !ok) log(Severity::error, ok.error().message);
+        if (auto ok = tools_.store.save(last); !ok) {
+            log(Severity::error, events::state_store, {}, ok.error().message);
+        }
     }
     detached_.clear();
     free_retired(now);
@@ -280,9 +284,14 @@ void Keeper::save(Moment now) {
 
 void Keeper::saved(End& end, const engine::Result<void>& result, Moment now) {
     if (!result && end.save_error() != result.error().message) {
-        log(Severity::error,
+        log(Severity::error, events::state_store,
+            {{Key::lane, end.name()}, {Key::reason, result.error().message}},
             "lane " + end.name() +
                 ": no new session, since its state cannot be written: " + result.error().message);
+    }
+    if (result && !end.save_error().empty()) {
+        log(Severity::notice, events::state_store, {{Key::lane, end.name()}},
+            "lane " + end.name() + ": its state can be written again");
     }
     end.save_error() = result ? "" : result.error().message;
     if (end.send) {
@@ -311,8 +320,6 @@ void Keeper::free_retired(Moment now) {
 }
 
 void Keeper::watch(Moment now) {
-    unsigned said = 0;
-    unsigned unsaid = 0;
     waiting_ = false;
     for (const auto& [lane, end] : ends_) {
         if (!end->receive) continue;
@@ -326,17 +333,13 @@ void Keeper::watch(Moment now) {
         if (health.state != LaneState::up && now.boot_ns < receive.said.from_boot_ns) continue;
         if (same && receive.said.from_boot_ns == 0) continue;
         receive.said = {health.state, verdict, 0};
-        if (++said > said_max) {
-            ++unsaid;
-            continue;
-        }
         const bool up = health.state == LaneState::up;
-        log(up ? Severity::notice : Severity::warning,
+        log(up ? Severity::notice : Severity::warning, events::lane_state,
+            {{Key::lane, receive.name()},
+             {Key::state, std::string(name_of(health.state))},
+             {Key::reason, health.cause}},
             "lane " + receive.name() + " is " + std::string(name_of(health.state)) +
                 (health.cause.empty() ? "" : ": " + health.cause));
-    }
-    if (unsaid != 0) {
-        log(Severity::warning, std::to_string(unsaid) + " more lanes changed their state");
     }
 }
 
@@ -350,7 +353,7 @@ void Keeper::stop() {
     }
     if (last.empty()) return;
     if (auto ok = tools_.store.save(last); !ok) {
-        log(Severity::error,
+        log(Severity::error, events::state_store, {},
             ok.error().message + "; receiving lanes will wait for their senders' next sessions");
     }
 }
@@ -384,6 +387,7 @@ std::optional<Keeper::Status> Keeper::status(const Lane& lane) const {
     status.lost = receive.meter().lost();
     status.delay_variation_ns = receive.meter().delay_variation_ns();
     status.announcements = receive.tally();
+    status.heard_boot_ns = receive.meter().heard_boot_ns();
     return status;
 }
 

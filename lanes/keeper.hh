@@ -56,6 +56,9 @@ class Keeper {
     /// Does what is due; returns after how long, in nanoseconds, it wants to be called again.
     std::uint64_t tick();
 
+    /// Whether some lane is sealed.
+    bool has_lanes() const noexcept { return !ends_.empty(); }
+
     /// Saves how far receivers have come. The workers have ended.
     void stop();
 
@@ -67,6 +70,8 @@ class Keeper {
         std::uint64_t lost = 0;                ///< receive
         std::uint64_t delay_variation_ns = 0;  ///< receive
         AnnounceTally announcements{};         ///< receive
+        /// Receive: boot time of the last heartbeat or data, to a second; 0: nothing was heard.
+        std::uint64_t heard_boot_ns = 0;
     };
     /// Nothing for lanes that are not sealed.
     std::optional<Status> status(const Lane& lane) const;

@@ -60,6 +60,7 @@ struct PathPlan {
 
 struct SealSession;
 struct OpenSessions;
+class Trace;
 
 /// What a lane does, for workers.
 struct Plan {
@@ -120,6 +121,9 @@ struct alignas(engine::cache_line) Lane {
     std::atomic<SealSession*> sealing{nullptr};
     /// Sealed, receive: what to open with. Writer: Control (release); readers: workers (acquire).
     std::atomic<OpenSessions*> opening{nullptr};
+    /// Who wants to know what becomes of its frames; nullptr: nobody. Writer: Control (release);
+    /// readers: workers (acquire), at the start of a run.
+    std::atomic<Trace*> trace{nullptr};
 
     Window window(std::uint16_t subspace) const noexcept {
         return Window(windows + std::size_t{subspace} * window_words, window_words);

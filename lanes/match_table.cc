@@ -10,8 +10,6 @@
 namespace lanes {
 namespace {
 
-using engine::burst_max;
-
 constexpr std::uint64_t capacity_min = 8;
 /// A table of which only one slot in so many has a rule becomes a quarter as large: still far from
 /// where it would grow again.
@@ -186,15 +184,50 @@ engine::Result<MatchRule*> MatchTable::add(const MatchSpec* match, std::uint64_t
     rule->order = order;
     rule->tuple = no_tuple;
     if (tuple == nullptr) return rule;
-    rule->source_port = match->source_port;
-    rule->destination_port = match->destination_port;
-    rule->tuple = tuple->index;
-    const Words words = std::bit_cast<Words>(value);
-    for (std::size_t i = 0; i < tuple->words; ++i) {
-        rule->value()[i] = words[tuple->place[i]] & tuple->mask[i];
-    }
+    fill(*rule, *tuple, *match, std::bit_cast<Words>(value));
     ++tuple->reserved;
     return rule;
+}
+
+void MatchTable::fill(MatchRule& rule, const Tuple& tuple, const MatchSpec& match,
+                      const Words& value) noexcept {
+    rule.source_port = match.source_port;
+    rule.destination_port = match.destination_port;
+    rule.tuple = tuple.index;
+    for (std::size_t i = 0; i < tuple.words; ++i) {
+        rule.value()[i] = value[tuple.place[i]] & tuple.mask[i];
+    }
+}
+
+std::vector<const Lane*> MatchTable::lanes_like(const MatchSpec* match) {
+    std::vector<const Lane*> found;
+    if (match == nullptr) {
+        for (const auto& [order, rule] : catch_alls_) found.push_back(rule->lane);
+        return found;
+    }
+    FlowKey value;
+    FlowKey mask;
+    set_key(value, mask, *match);
+    const auto known = by_mask_.find(std::bit_cast<Words>(mask));
+    if (known == by_mask_.end()) return found;
+    Tuple& tuple = *tuples_[known->second];
+    if (tuple.capacity == 0) return found;
+    struct {
+        MatchRule rule;
+        Words words{};
+    } wanted;
+    fill(wanted.rule, tuple, *match, std::bit_cast<Words>(value));
+    const std::uint64_t there = find_slot(tuple, wanted.rule).load(std::memory_order_relaxed);
+    if (there == 0 || there == tombstone) return found;
+    for (std::uint64_t at = there; (at & 0xffffffff) != 0;) {
+        const MatchRule& rule = rule_of(tuple, at);
+        if (rule.source_port == match->source_port &&
+            rule.destination_port == match->destination_port) {
+            found.push_back(rule.lane);
+        }
+        at = rule.next.load(std::memory_order_relaxed);
+    }
+    return found;
 }
 
 void MatchTable::cancel(MatchRule& rule) {

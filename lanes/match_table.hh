@@ -99,6 +99,9 @@ class MatchTable {
     /// After Quiescent::wait(): frees what growing and shrinking left behind.
     void sweep();
 
+    /// Lanes of the published rules that take exactly what a rule of `match` would take. Control.
+    std::vector<const Lane*> lanes_like(const MatchSpec* match);
+
     /// Different sets of bits that rules look at.
     std::size_t tuples() const noexcept { return current_->probes.size(); }
     /// Of all hash tables, used or not.
@@ -175,6 +178,8 @@ class MatchTable {
     Slab& slab_of(const Tuple& tuple) noexcept;
     static Slot* slots_of(const Tuple& tuple) noexcept;
     Tuple* tuple_for(const Words& mask);
+    static void fill(MatchRule& rule, const Tuple& tuple, const MatchSpec& match,
+                     const Words& value) noexcept;
     std::uint32_t reference(const Tuple& tuple, const MatchRule& rule) noexcept;
     MatchRule& rule_of(const Tuple& tuple, std::uint64_t reference) noexcept;
     /// The slot whose rules have the value of `rule`, or else the first one that is free for it.

@@ -88,9 +88,11 @@ void NextHops::refresh_one(const Key& key, Entry& entry) {
         ++entry.misses;
         if (before == 0 && entry.misses == misses_reported && port != nullptr) {
             entry.reported = true;
-            log(Severity::warning, "port " + port->info().name + ": no MAC address known for " +
-                                       to_string(key.second) +
-                                       "; still asking (or set `next_hop` to a MAC address)");
+            log(Severity::warning, engine::events::neighbour,
+                {{engine::Key::port, port->info().name},
+                 {engine::Key::peer, to_string(key.second)}},
+                "port " + port->info().name + ": no MAC address known for " +
+                    to_string(key.second) + "; still asking (or set `next_hop` to a MAC address)");
         }
         return;
     }
@@ -99,8 +101,12 @@ void NextHops::refresh_one(const Key& key, Entry& entry) {
     if (now == before) return;
     entry.hop.mac.store(now, std::memory_order_relaxed);
     if (before != 0 || entry.reported) {
-        log(Severity::notice, "port " + port->info().name + ": " + to_string(key.second) +
-                                  " is at " + to_string(*mac));
+        log(Severity::notice, engine::events::neighbour,
+            {{engine::Key::port, port->info().name},
+             {engine::Key::peer, to_string(key.second)},
+             {engine::Key::address, to_string(*mac)}},
+            "port " + port->info().name + ": " + to_string(key.second) + " is at " +
+                to_string(*mac));
     }
 }
 

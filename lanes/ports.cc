@@ -2,20 +2,32 @@
 #include "lanes/ports.hh"
 
 #include <algorithm>
+#include <utility>
 
 namespace lanes {
 
-Ports::Slot* Ports::find(std::string_view name) noexcept {
-    for (Slot& slot : slots_) {
+void name_by_slot(std::vector<LaneSpec>& lanes, const std::vector<PortIndex>& slot_of) {
+    const auto slot = [&](PortIndex& port) {
+        if (port != no_port) port = slot_of[port];
+    };
+    for (LaneSpec& lane : lanes) {
+        slot(lane.port);
+        slot(lane.patch_to);
+        for (PathSpec& path : lane.paths) slot(path.port);
+    }
+}
+
+const Ports::Slot* Ports::find(std::string_view name) const noexcept {
+    for (const Slot& slot : slots_) {
         if (slot.taken() && slot.spec.name == name) return &slot;
     }
     return nullptr;
 }
 
 // A port that has another name now but is still the same device: it must close before it opens.
-Ports::Slot* Ports::find_renamed(const engine::PortSpec& spec,
-                                 const std::vector<engine::PortSpec>& next) noexcept {
-    for (Slot& slot : slots_) {
+const Ports::Slot* Ports::find_renamed(const engine::PortSpec& spec,
+                                       const std::vector<engine::PortSpec>& next) const noexcept {
+    for (const Slot& slot : slots_) {
         const bool same_device = slot.spec.driver == spec.driver && !spec.device.empty() &&
                                  slot.spec.device == spec.device;
         const bool same_socket = spec.device.empty() && slot.spec.driver == spec.driver &&
@@ -29,10 +41,11 @@ Ports::Slot* Ports::find_renamed(const engine::PortSpec& spec,
     return nullptr;
 }
 
-engine::Result<Ports::Change> Ports::prepare(const std::vector<engine::PortSpec>& next) {
+engine::Result<Ports::Change> Ports::compare(const std::vector<engine::PortSpec>& next) const {
     Change change;
+    std::uint64_t promised = 0;
     for (const engine::PortSpec& spec : next) {
-        Slot* slot = find(spec.name);
+        const Slot* slot = find(spec.name);
         if (slot == nullptr) slot = find_renamed(spec, next);
         if (slot != nullptr) {
             // A port that could neither change nor come back is tried again.
@@ -41,19 +54,15 @@ engine::Result<Ports::Change> Ports::prepare(const std::vector<engine::PortSpec>
             change.slot_of.push_back(slot->shared.index);
             continue;
         }
-        const auto free =
-            std::find_if(slots_.begin(), slots_.end(), [](const Slot& s) { return !s.taken(); });
-        if (free == slots_.end()) {
-            undo(change);
+        PortIndex index = 0;
+        while (index < slots_.size() && (slots_[index].taken() || (promised >> index & 1) != 0)) {
+            ++index;
+        }
+        if (index == slots_.size()) {
             return engine::Error{0, "more than " + std::to_string(engine::ports_max) +
                                         " ports at once: remove some before adding others"};
         }
-        const auto index = static_cast<PortIndex>(free - slots_.begin());
-        free->shared.index = index;
-        if (auto opened = open(index, spec); !opened) {
-            undo(change);
-            return opened.error();
-        }
+        promised |= std::uint64_t{1} << index;
         change.added.push_back(index);
         change.slot_of.push_back(index);
     }
@@ -63,6 +72,38 @@ engine::Result<Ports::Change> Ports::prepare(const std::vector<engine::PortSpec>
         if (slot.taken() && !kept) change.removed.push_back(slot.shared.index);
     }
     return change;
+}
+
+engine::Result<Ports::Change> Ports::prepare(const std::vector<engine::PortSpec>& next) {
+    auto change = compare(next);
+    if (!change) return change;
+    if (const auto refused = objections(*change, next); !refused.empty()) {
+        return engine::Error{0, refused.front()};
+    }
+    Change opened;
+    for (std::size_t i = 0; i < next.size(); ++i) {
+        const PortIndex index = change->slot_of[i];
+        if (slots_[index].taken()) continue;
+        slots_[index].shared.index = index;
+        if (auto port = open(index, next[i]); !port) {
+            undo(opened);
+            return port.error();
+        }
+        opened.added.push_back(index);
+    }
+    return change;
+}
+
+std::vector<std::string> Ports::objections(const Change& change,
+                                           const std::vector<engine::PortSpec>& next) const {
+    std::vector<std::string> all;
+    for (std::size_t i = 0; gate_ && i < next.size(); ++i) {
+        const PortIndex index = change.slot_of[i];
+        const Slot& slot = slots_[index];
+        if (slot.taken() && slot.port && slot.spec == next[i]) continue;
+        if (auto admitted = gate_(next[i]); !admitted) all.push_back(admitted.error().message);
+    }
+    return all;
 }
 
 void Ports::undo(const Change& change) {
@@ -77,6 +118,21 @@ engine::Result<void> Ports::open(PortIndex index, const engine::PortSpec& spec) 
     slot.port = std::move(*port);
     slot.shared.port.store(slot.port.get(), std::memory_order_release);
     return {};
+}
+
+engine::Result<std::unique_ptr<engine::Port>> Ports::renew(PortIndex index) {
+    Slot& slot = slots_[index];
+    std::unique_ptr<engine::Port> former;
+    if (slot.port && slot.port->renew()) return former;
+    if (gate_) {
+        if (auto admitted = gate_(slot.spec); !admitted) return admitted.error();
+    }
+    // The former one stays until this one is there: lanes of two paths use it still.
+    auto fresh = open_(slot.spec, cores_.starting_at(index));
+    if (!fresh) return fresh.error();
+    former = std::exchange(slot.port, std::move(*fresh));
+    slot.shared.port.store(slot.port.get(), std::memory_order_release);
+    return former;
 }
 
 void Ports::close(PortIndex index) {

@@ -29,7 +29,7 @@ constexpr Set bit(std::size_t i) noexcept {
 }
 /// The first n, at least one.
 constexpr Set first_bits(std::size_t n) noexcept {
-    return ~Set{0} >> (64 - n);
+    return ~Set{0} >> (64 - n);  // NOLINT(clang-analyzer-core*): nobody asks for none
 }
 /// From i on, before end > i.
 constexpr Set bits_of(std::size_t i, std::size_t end) noexcept {
@@ -329,11 +329,14 @@ class Receiver {
         }
         const std::uint32_t used = wire::inner_bytes + head.length;
         if (!wire::all_zero(inner + used, len - used)) return drop(Drop::bad_padding);
+        // Whoever can reach a clear lane could fill Control's ring with them, and keep
+        // announcements out of it; and Control has nothing to learn from what nobody authenticates.
+        if (session == nullptr) return worker_.counters.absorbed.add(1);
         Note* note = new_note(Note::Kind::heartbeat);
         if (note == nullptr) return;
-        const std::uint64_t before = accepted_in(session);
-        const std::uint64_t sent = sent_by(heartbeat, session);
-        const std::uint64_t accepted = accepted_in(session);
+        const std::uint64_t before = session->accepted(workshop_.workers);
+        const std::uint64_t sent = sent_by(heartbeat, *session);
+        const std::uint64_t accepted = session->accepted(workshop_.workers);
         note->heartbeat = {heartbeat.now_ns, sent, accepted, packet.epoch, accepted - before};
         workshop_.notes.push();
         worker_.counters.absorbed.add(1);
@@ -341,22 +344,15 @@ class Receiver {
 
     /// Packets that had been sent. A heartbeat says what Control read a moment before it was sent;
     /// data that overtook it since has been seen, and counts as well.
-    static std::uint64_t sent_by(const Heartbeat& heartbeat, const OpenSession* session) noexcept {
+    static std::uint64_t sent_by(const Heartbeat& heartbeat, const OpenSession& session) noexcept {
         std::uint64_t sum = 0;
         for (unsigned i = 0; i < heartbeat.subspaces; ++i) {
             std::uint64_t next = heartbeat.next_of(i);
-            if (session != nullptr && i < session->subspaces) {
-                next = std::max(next, session->window(session->keys[i]).end());
+            if (i < session.subspaces) {
+                next = std::max(next, session.window(session.keys[i]).end());
             }
             sum += next;
         }
-        return sum;
-    }
-
-    std::uint64_t accepted_in(const OpenSession* session) const noexcept {
-        if (session != nullptr) return session->accepted(workshop_.workers);
-        std::uint64_t sum = 0;
-        for (unsigned i = 0; i < workshop_.workers; ++i) sum += lane_.shares[i].packets.get();
         return sum;
     }
 

@@ -43,7 +43,8 @@ void ReceiveEnd::install(unsigned place, const Terms& terms, const crypto::Sessi
     const SessionMaker maker{tools_.backend, id_, terms, secret};
     auto session = maker.open(tools_.windows, window_, tools_.workers, floors);
     if (!session) {
-        engine::log(engine::Severity::error, "lane " + name_ + ": " + session.error().message);
+        engine::log(engine::Severity::error, engine::events::lane_keys,
+                    {{engine::Key::lane, name_}}, "lane " + name_ + ": " + session.error().message);
         return;
     }
     (*session)->announcement = acceptor_.announcement(place);
@@ -74,6 +75,10 @@ void ReceiveEnd::look_at_data(Moment now) {
     for (unsigned i = 0; i < tools_.workers; ++i) packets += lane_.shares[i].packets.get();
     if (packets != packets_) meter_.heard_data(now.boot_ns);
     packets_ = packets;
+    for (unsigned place = 0; place < sessions_max; ++place) {
+        if (!sessions_[place] || !meter_.awaits(place)) continue;
+        meter_.came(place, sessions_[place]->accepted(tools_.workers));
+    }
 }
 
 ReceiverRecord ReceiveEnd::final_record() const {

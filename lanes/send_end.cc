@@ -46,7 +46,8 @@ void SendEnd::prepare(const Terms& terms, const crypto::SessionSecret& secret) {
         prepared_ = std::move(*session);
     } else {
         // The suite was tried when the lane was made.
-        engine::log(engine::Severity::error, "lane " + name_ + ": " + session.error().message);
+        engine::log(engine::Severity::error, engine::events::lane_keys,
+                    {{engine::Key::lane, name_}}, "lane " + name_ + ": " + session.error().message);
     }
 }
 

@@ -7,12 +7,15 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "crypto/announce.hh"
+#include "crypto/password.hh"
 #include "crypto/x25519.hh"
 #include "engine/address.hh"
+#include "engine/log.hh"
 #include "engine/port.hh"
 #include "engine/worker.hh"
 
@@ -106,10 +109,48 @@ struct LaneSpec {
     std::vector<PathSpec> paths;
 };
 
+/// Of the value, for tables of matches; nullptr: every frame.
+std::uint64_t hash_of(const MatchSpec* match) noexcept;
+/// Whether two lanes match the same frames, word by word.
+bool same_match(const LaneSpec& a, const LaneSpec& b);
+/// Another one that says the same; keys stay where they are and are shared.
+LaneSpec copy_of(const LaneSpec& lane);
+
 /// Whether two specs ask for the same lane (matches and keys compared by value).
 bool same(const LaneSpec& a, const LaneSpec& b);
 /// Whether both are sealed alike: cipher, peers, secret and rekey time.
 bool same_sealing(const LaneSpec& a, const LaneSpec& b);
+
+/// Who may ask a running node and change it, and where.
+struct ManageSpec {
+    enum class Socket : std::uint8_t {
+        usual,  ///< /run/lanes/NODE.sock, if it can be had
+        given,  ///< the one of `socket`, or the node does not start
+        none,
+    };
+    Socket kind = Socket::usual;
+    std::string socket;                                ///< path
+    std::optional<engine::Endpoint> telnet;            ///< on loopback; nothing: no telnet
+    std::string password_file;                         ///< empty: telnet may only look
+    std::shared_ptr<const crypto::Password> password;  ///< what is in that file
+    std::string metrics_socket;                        ///< path; empty: no metrics there
+    std::optional<engine::Endpoint> metrics;           ///< on loopback; nothing: not there
+
+    bool operator==(const ManageSpec& other) const;
+};
+
+/// Where the node's messages go, and which. Only `level` can change while it runs.
+using LogSpec = engine::LogSettings;
+
+/// What the node gives up once its ports are open. Fixed while it runs.
+struct SandboxSpec {
+    bool enforce = true;
+    std::string user;           ///< empty: stays who it is
+    std::string group;          ///< empty: the user's own
+    bool reopen_ports = false;  ///< keeps rights for a reload that opens ports
+
+    bool operator==(const SandboxSpec&) const = default;
+};
 
 struct NodeSpec {
     std::string node;
@@ -120,6 +161,10 @@ struct NodeSpec {
     std::shared_ptr<const crypto::KeyPair> keys;  ///< the node's own; nullptr: none
     std::vector<engine::PortSpec> ports;
     std::vector<LaneSpec> lanes;  ///< in file order: it is the order of `match`
+    LogSpec log;
+    ManageSpec manage;
+    SandboxSpec sandbox;
+    std::vector<std::string> files;  ///< keys and tables that were read for it
 };
 
 /// Some lanes of a node are to be others, and all the rest goes on as it is. Ports are those of the

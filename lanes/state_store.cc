@@ -266,6 +266,17 @@ std::string parent_of(std::string path) {
     return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+/// Not open for writing if that can be: a file system that somebody writes to cannot be made
+/// read-only. (NFS wants it to be, and says EBADF.)
+Result<Descriptor> lock_file(int directory, const std::string& what, int access = O_RDONLY) {
+    Descriptor lock(::openat(directory, ".lock", access | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!lock) return system_error(errno, what + ": create the file .lock");
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
+    if (errno == EBADF && access == O_RDONLY) return lock_file(directory, what, O_RDWR);
+    if (errno != EWOULDBLOCK) return system_error(errno, what + ": lock the file .lock");
+    return Error{EWOULDBLOCK, what + " is in use by another lanes: give each node its own"};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<StateStore>> open_state_directory(const std::string& path) {
@@ -277,18 +288,21 @@ Result<std::unique_ptr<StateStore>> open_state_directory(const std::string& path
     if (!made && errno != EEXIST) return system_error(errno, what + " cannot be made");
     Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!directory) return system_error(errno, what + " cannot be opened");
+    struct stat found {};
+    if (::fstat(directory.get(), &found) != 0) return system_error(errno, what);
+    if ((found.st_mode & S_IWOTH) != 0) {
+        return Error{EPERM, what +
+                                " can be written to by everybody, who could so let old packets in "
+                                "again: chmod o-w " +
+                                path};
+    }
     if (::faccessat(directory.get(), ".", W_OK | X_OK, AT_EACCESS) != 0) {
         return system_error(errno, what + " cannot be written to");
     }
     if (made && ::syncfs(directory.get()) != 0) return system_error(errno, "sync " + what);
-    Descriptor lock(
-        ::openat(directory.get(), ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!lock) return system_error(errno, what + ": create the file .lock");
-    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK) return system_error(errno, what + ": lock the file .lock");
-        return Error{EWOULDBLOCK, what + " is in use by another lanes: give each node its own"};
-    }
-    auto store = std::make_unique<StateDirectory>(path, std::move(directory), std::move(lock));
+    auto lock = lock_file(directory.get(), what);
+    if (!lock) return lock.error();
+    auto store = std::make_unique<StateDirectory>(path, std::move(directory), std::move(*lock));
     if (auto ok = store->remove_spares(); !ok) return ok.error();
     return std::unique_ptr<StateStore>(std::move(store));
 }

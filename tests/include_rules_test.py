@@ -3,7 +3,9 @@
 
     engine  -> nothing of ours        crypto -> nothing of ours
     drivers -> engine                 lanes  -> engine, crypto
-    config  -> engine, lanes, crypto  tools, bench, tests -> anything
+    config  -> engine, lanes, crypto  sandbox -> engine
+    manage  -> engine, lanes, crypto, sandbox
+    tools, tests -> anything          bench -> anything but manage
     nobody  -> tools, bench, tests
 
 And: only config includes yaml-cpp, libcsv only there too; only the dpdk driver includes rte_*, only
@@ -17,15 +19,18 @@ import re
 import sys
 import tempfile
 
-FOLDERS = ("engine", "drivers", "lanes", "crypto", "config", "tools", "bench", "tests")
+FOLDERS = ("engine", "drivers", "lanes", "crypto", "config", "sandbox", "manage", "tools", "bench",
+           "tests")
 MAY = {
     "engine": {"engine"},
     "crypto": {"crypto"},
     "drivers": {"drivers", "engine"},
     "lanes": {"lanes", "engine", "crypto"},
     "config": {"config", "engine", "lanes", "crypto"},
+    "sandbox": {"sandbox", "engine"},
+    "manage": {"manage", "engine", "lanes", "crypto", "sandbox"},
     "tools": set(FOLDERS) - {"tests"},
-    "bench": set(FOLDERS) - {"tests"},
+    "bench": set(FOLDERS) - {"tests", "manage"},
     "tests": set(FOLDERS),
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
@@ -33,12 +38,13 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 LIBRARIES = {
     r"yaml-cpp/": (r"config/|tests/", None),
     r"csv\.h": (r"config/|tests/", None),
-    r"rte_": (r"drivers/dpdk", None),
-    r"(xdp|bpf)/": (r"drivers/af_xdp", None),
+    r"rte_": (r"drivers/dpdk/", None),
+    r"(xdp|bpf)/": (r"drivers/af_xdp/", None),
     r"libmnl/": (r"drivers/|tests/", None),
     r"pcap": (r"drivers/|bench/|tests/", None),
     r"catch2/": (r"tests/", None),
     r"CLI/": (r"tools/|bench/", None),
+    r"(seccomp\.h|cap-ng\.h|linux/landlock\.h)": (r"sandbox/|tests/", None),
 }
 
 
@@ -82,12 +88,17 @@ def self_test():
         "lanes/b.hh": '#pragma once\n#include "drivers/c.hh"\n',
         "drivers/c.hh": '#include "engine/d.hh"\n',  # no #pragma once
         "engine/d.hh": "#pragma once\n#include <yaml-cpp/yaml.h>\n",
-        "drivers/dpdk_e.cc": "#include <rte_mbuf.h>\n",
+        "drivers/dpdk/e.cc": "#include <rte_mbuf.h>\n",
         "drivers/f.cc": "#include <rte_eal.h>\n",
         "config/g.cc": '#include "tools/h.hh"\n',
         "tools/h.hh": '#pragma once\n#include "engine/absent.hh"\n',
         "bench/i.cc": '#include "tests/j.hh"\n',
         "tests/j.hh": "#pragma once\n",
+        "manage/k.hh": '#pragma once\n#include "config/g.cc"\n',
+        "config/l.cc": '#include "manage/k.hh"\n',
+        "sandbox/m.cc": '#include "lanes/b.hh"\n',
+        "bench/n.cc": '#include "manage/k.hh"\n',
+        "tools/o.cc": '#include "manage/k.hh"\n',
     }
     with tempfile.TemporaryDirectory() as folder:
         for name, text in breaches.items():
@@ -96,7 +107,8 @@ def self_test():
             path.write_text(text)
         _, faults = faults_of(pathlib.Path(folder))
     wanted = ("engine/a.cc:1:", "lanes/b.hh:2:", "drivers/c.hh:1:", "engine/d.hh:2:",
-              "drivers/f.cc:1:", "config/g.cc:1:", "tools/h.hh:2:", "bench/i.cc:1:")
+              "drivers/f.cc:1:", "config/g.cc:1:", "tools/h.hh:2:", "bench/i.cc:1:", "manage/k.hh:2:", "config/l.cc:1:",
+              "sandbox/m.cc:1:", "bench/n.cc:1:")
     missed = [w for w in wanted if not any(f.startswith(w) for f in faults)]
     if missed or len(faults) != len(wanted):
         sys.exit(f"self-test: missed {missed}; found {faults}")

@@ -8,6 +8,12 @@ Parts, in this order (all of them unless some are named with --part):
   tsan      g++ with ThreadSanitizer: tests/stress
   clang     clang++ -Werror with ASan and UBSan: all unit tests and, beside them, each fuzz target for
             20 s, two at a time, and the canary, which must fail
+  valgrind  memcheck over unit programs of the release build and over nodes with ports in memory
+  tidy      clang-tidy: the sources that take apart what comes from outside
+
+Named with --part, `valgrind` runs more programs (about 5 minutes), and `tidy` looks at every source
+(about 20 minutes). Only when it is named:
+  soak      30 minutes of a node's life in a hurry, and by how much it grew
 
 With names only tests whose name contains one of them run: a unit test's name is
 `part/program/sentence`, others are `part/name`. Every Catch2 test case, script, build and fuzz
@@ -17,6 +23,7 @@ when a test failed or none ran.
 
 import argparse
 import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
@@ -29,10 +36,14 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 
+import tidy as clang_tidy
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CORES = os.cpu_count() or 1
 FUZZ_SECONDS = 20
+SOAK_MINUTES = 30
 CANARY = "canary"
+WHOLE_CORES = ("bench_", "compare_", "faults_", "idle", "time_", "two_workers")  # scenarios
 SKIPPED = 77
 VARIANTS = {  # part -> folder, compiler, meson options
     "release": ("build", "g++", ["-Dbuildtype=release"]),
@@ -41,7 +52,28 @@ VARIANTS = {  # part -> folder, compiler, meson options
     "clang": ("build-clang", "clang++", ["-Dbuildtype=debug", "-Doptimization=1", "-Dfuzz=true",
                                          "-Dcpp_args=-fsanitize=fuzzer-no-link"]),
 }
-PARTS = ("release", "e2e", "debug", "tsan", "clang")
+PARTS = ("release", "e2e", "debug", "tsan", "clang", "valgrind", "tidy")
+# Leaks of whatever kind but what is still reachable at the end are errors. One thread runs at a time:
+# without turns a worker that polls keeps the others waiting for ever.
+VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full", "--num-callers=30",
+            "--fair-sched=yes", f"--suppressions={ROOT / 'tests/valgrind.supp'}"]
+# Not under valgrind: `drivers`, `dpdk` and `pairs` (DPDK's EAL, AF_XDP's rings and packet rings are
+# memory that the kernel or a card writes), `memory`, `shared-nothing` and `bench` (they measure),
+# `stress` and `sim` (too long; ThreadSanitizer and clang's sanitizers have them), `sandbox` (its
+# children put filters of system calls in force, which valgrind's own calls do not pass).
+VALGRIND_BRIEF = ("crypto", "engine", "manage", "tools", "vectors")
+VALGRIND_MORE = ("config", "lanes", "sealed")
+VALGRIND_CANNOT = (
+    # Starts itself again: valgrind's own program then.
+    "a process that may lock nothing hears so at its start and still gets memory",
+    # It reads what was freed.
+    "a password that was said is nowhere in memory any more",
+    # valgrind keeps descriptors of its own, and a limit of its own for the program's.
+    "without a descriptor for another client the server does not spin, and tries again",
+    # They stop a child at its system calls, and count valgrind's among them.
+    "a process killed between any two steps of a save leaves each entry old or new",
+    "nothing takes its name before it is synced, and the names are synced at the end",
+)
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
@@ -74,8 +106,9 @@ class Tally:
 
 
 class Run:
-    def __init__(self, names):
+    def __init__(self, names, parts):
         self.names = names
+        self.parts = parts
         self.tally = Tally()
 
     def wanted(self, name):
@@ -103,20 +136,72 @@ def tail(text, lines=40):
     return "\n".join(said + all_lines[-lines:])
 
 
-def build(state, part, only=None):
-    """Configures and builds a variant, or what the unit test `only` needs of it; returns its
-    folder, or None. Counts as one test."""
+def configure(part):
+    """Configures a variant; returns (status, what meson printed)."""
     folder, compiler, options = VARIANTS[part]
     path = ROOT / folder
-    began = time.monotonic()
-    print(f"== {part}: building in {folder}/", flush=True)
-    options = options + ["-Dwerror=true"]
-    environment = {**os.environ, "CXX": compiler}
     configured = (path / "build.ninja").exists()
     if path.exists() and not configured:
         shutil.rmtree(path)
     setup = ["meson", "setup", *(["--reconfigure"] if configured else []), str(path), str(ROOT)]
-    status, out = run([*setup, *options], 120, env=environment)
+    return run([*setup, *options, "-Dwerror=true"], 120, env={**os.environ, "CXX": compiler})
+
+
+class BuildingAhead:
+    """Meanwhile a later variant is built, with what is left of the cores: scenarios mostly wait.
+    Says nothing of it; build() goes on where this stopped, and tells. It holds its breath while
+    something runs that has use for whole cores."""
+
+    def __init__(self, part):
+        self.ninja = None
+        if part and configure(part)[0] == 0:
+            path = ROOT / VARIANTS[part][0]
+            self.ninja = subprocess.Popen(
+                ["chrt", "--idle", "0", "ninja", "-C", str(path), f"-j{CORES}"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                start_new_session=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.ninja and self.ninja.poll() is None:
+            os.killpg(self.ninja.pid, signal.SIGINT)
+            self.ninja.wait()
+            while self.tell(signal.SIGKILL):
+                time.sleep(0.1)
+
+    def tell(self, number):
+        """A signal to ninja and its compilers, which have process groups of their own; returns how
+        many there are."""
+        told = 0
+        for folder in pathlib.Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if os.getsid(int(folder.name)) == self.ninja.pid:
+                    os.kill(int(folder.name), number)
+                    told += 1
+        return told
+
+    @contextlib.contextmanager
+    def paused(self, wanted):
+        wanted = wanted and self.ninja and self.ninja.poll() is None
+        if wanted:
+            self.tell(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            if wanted:
+                self.tell(signal.SIGCONT)
+
+
+def build(state, part, only=None):
+    """Configures and builds a variant, or what the unit test `only` needs of it; returns its
+    folder, or None. Counts as one test."""
+    folder = VARIANTS[part][0]
+    path = ROOT / folder
+    began = time.monotonic()
+    print(f"== {part}: building in {folder}/", flush=True)
+    status, out = configure(part)
     if status == 0:
         targets = [os.path.relpath(test["cmd"][0], path) for test in introspect(path)
                    if test["name"] == only]
@@ -146,17 +231,18 @@ def case_names(program):
     return [line.strip() for line in out.splitlines() if line.strip()]
 
 
-def unit_program(state, prefix, program, timeout, environment):
-    """Runs one Catch2 program, or those of its cases that are wanted."""
+def unit_program(state, prefix, program, timeout, environment, under=(), cannot=()):
+    """Runs one Catch2 program, or those of its cases that are wanted, `under` another program."""
     names = case_names(program)
-    chosen = [name for name in names if state.wanted(f"{prefix}/{name}")]
+    chosen = [name for name in names
+              if name not in cannot and state.wanted(f"{prefix}/{name}")]
     if not chosen:
         if not names:
             state.tally.add(prefix, "failed", "has no test cases, or cannot list them")
         return
     with tempfile.TemporaryDirectory() as folder:
         report = pathlib.Path(folder) / "report.xml"
-        command = [program, "-r", "xml", "-o", str(report)]
+        command = [*under, program, "-r", "xml", "-o", str(report)]
         if len(chosen) < len(names):
             listed = pathlib.Path(folder) / "names"
             # Catch2 v2 takes a comma for the end of a name, even between quotes.
@@ -248,9 +334,23 @@ def e2e(state):
     path = ROOT / VARIANTS["release"][0]
     if not (path / "tools" / "lanes").exists() and build(state, "release") is None:
         return
+    with BuildingAhead("clang" if "clang" in state.parts and not state.names else None) as ahead:
+        for test in introspect(path):
+            if "e2e" in suites_of(test):
+                with ahead.paused(test["name"].startswith(WHOLE_CORES)):
+                    script(state, f"e2e/{test['name']}", test)
+
+
+def soak(state):
+    path = ROOT / VARIANTS["release"][0]
+    if not (path / "tools" / "lanes").exists() and build(state, "release") is None:
+        return
     for test in introspect(path):
-        if "e2e" in suites_of(test):
-            script(state, f"e2e/{test['name']}", test)
+        if test["name"] == "long_life":
+            status, out = run([*test["cmd"], "--minutes", str(SOAK_MINUTES)],
+                              60 * SOAK_MINUTES + 120, env={**os.environ, **test["env"]})
+            print(out, end="", flush=True)
+            state.tally.add("soak/long_life", "passed" if status == 0 else "failed", tail(out))
 
 
 def debug(state):
@@ -281,6 +381,8 @@ def fuzz_one(path, target):
         if corpus.is_dir():
             command.append(str(corpus))
         status, out = run(command, FUZZ_SECONDS + 90, env={**os.environ, **SANITIZERS})
+        # What it found is the last thing to be pushed out of sight by how it got there.
+        out = re.sub(r"^(#\d+|\s*NEW_FUNC).*\n", "", out, flags=re.MULTILINE)
         for found in pathlib.Path(scratch).glob("*-*"):
             if found.name.startswith(("crash-", "leak-", "timeout-", "oom-")):
                 out += f"\ninput {found.name} in hex: {found.read_bytes()[:2000].hex()}"
@@ -308,16 +410,80 @@ def clang(state):
             state.tally.add(f"clang/{target}", "passed" if good else "failed", tail(out, 60))
 
 
+def planted(state, part, text, found):
+    """Counts whether `found(path of a source with this text, folder)` sees what is wrong in it."""
+    if not state.wanted(f"{part}/canary"):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        source = pathlib.Path(folder) / "canary.cc"
+        source.write_text(text, encoding="utf-8")
+        state.tally.add(f"{part}/canary is caught", "passed" if found(source, folder) else "failed",
+                        "the planted bug was not found: the rig is blind")
+
+
+def memcheck_sees(source, folder):
+    program = f"{folder}/canary"
+    subprocess.run(["g++", "-g", str(source), "-o", program], check=True, timeout=60)
+    return run([*VALGRIND, program], 60)[0] == 99
+
+
+def valgrind(state, all_of_it):
+    path = ROOT / VARIANTS["release"][0]
+    stale = all_of_it or not (path / "tools" / "lanes").exists()
+    if stale and build(state, "release") is None:
+        return
+    planted(state, "valgrind", "int main() { return *new int[2] == 7 ? 1 : 0; }\n", memcheck_sees)
+    programs = VALGRIND_BRIEF + (VALGRIND_MORE if all_of_it else ())
+    tests = {test["name"]: test for test in introspect(path)}
+
+    def one(name):
+        began = time.monotonic()
+        test = tests[name]
+        unit_program(state, f"valgrind/{name}", test["cmd"][0], 900, test["env"], VALGRIND,
+                     VALGRIND_CANNOT)
+        print(f"   valgrind/{name}: {time.monotonic() - began:.1f} s", flush=True)
+
+    with concurrent.futures.ThreadPoolExecutor(max_workers=CORES) as pool:
+        nodes = pool.submit(script, state, "valgrind/nodes with ports in memory", {
+            "cmd": [sys.executable, "-B", str(ROOT / "tests" / "memory_nodes.py"), str(path),
+                    *VALGRIND],
+            "timeout": 600, "env": {}})
+        for done in [nodes, *[pool.submit(one, name) for name in programs]]:
+            done.result()
+
+
+def tidy(state, all_of_it):
+    path = ROOT / VARIANTS["release"][0]
+    if not (path / "build.ninja").exists() and build(state, "release") is None:
+        return
+    planted(state, "tidy", "int half(bool odd) { int a; if (odd) a = 1; return a / 2; }\n",
+            lambda source, _: "clang-analyzer" in clang_tidy.check(path, source, ["-std=c++20"]))
+    sources = clang_tidy.sources(path)
+    if not all_of_it:
+        sources = {source: options for source, options in sources.items()
+                   if source.startswith(clang_tidy.PARSERS)}
+    sources = {source: options for source, options in sources.items()
+               if state.wanted(f"tidy/{source}")}
+    with concurrent.futures.ThreadPoolExecutor(max_workers=CORES) as pool:
+        found = pool.map(lambda item: clang_tidy.check(path, *item), sources.items())
+        for source, text in zip(sources, found):
+            state.tally.add(f"tidy/{source}", "failed" if text else "passed", tail(text, 60))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="run only tests with this in it")
-    parser.add_argument("--part", action="append", choices=PARTS, help="run only this part")
+    parser.add_argument("--part", action="append", choices=(*PARTS, "soak"), help="run only this part")
     options = parser.parse_args()
-    state = Run(options.names)
+    state = Run(options.names, options.part or PARTS)
     began = time.monotonic()
-    for part in options.part or PARTS:
-        {"release": release, "e2e": e2e, "debug": debug, "tsan": tsan, "clang": clang}[part](state)
+    for part in state.parts:
+        if part in ("valgrind", "tidy"):
+            {"valgrind": valgrind, "tidy": tidy}[part](state, bool(options.part))
+        else:
+            {"release": release, "e2e": e2e, "debug": debug, "tsan": tsan, "clang": clang,
+             "soak": soak}[part](state)
         print(f"== {part}: done at {time.monotonic() - began:.0f} s", flush=True)
     sys.exit(state.tally.close())
 

@@ -15,8 +15,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "drivers/descriptor.hh"
 #include "engine/address.hh"
+#include "engine/descriptor.hh"
 
 namespace lanes::tools {
 namespace {
@@ -46,8 +46,8 @@ ifreq request_for(const std::string& interface) {
     return request;
 }
 
-drivers::Descriptor question_socket() {
-    return drivers::Descriptor(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+engine::Descriptor question_socket() {
+    return engine::Descriptor(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 }
 
 }  // namespace
@@ -141,7 +141,7 @@ std::optional<InterfaceState> Machine::state(const std::string& interface) const
         state.type = static_cast<unsigned>(number(folder + "/type").value_or(0));
         return state;
     }
-    const drivers::Descriptor socket = question_socket();
+    const engine::Descriptor socket = question_socket();
     ifreq request = request_for(interface);
     if (!socket || ::ioctl(socket.get(), SIOCGIFFLAGS, &request) != 0) return std::nullopt;
     state.up = (request.ifr_flags & IFF_UP) != 0;
@@ -155,7 +155,7 @@ std::optional<InterfaceState> Machine::state(const std::string& interface) const
 std::string Machine::folder(const std::string& interface) const {
     const std::string folder = "/sys/class/net/" + interface;
     if (!root_.empty()) return folder;
-    const drivers::Descriptor socket = question_socket();
+    const engine::Descriptor socket = question_socket();
     ifreq request = request_for(interface);
     const auto index = number(folder + "/ifindex");
     if (!socket || !index || ::ioctl(socket.get(), SIOCGIFINDEX, &request) != 0 ||
@@ -194,7 +194,7 @@ bool Machine::capable(unsigned capability) const {
 
 std::optional<Offloads> Machine::offloads(const std::string& interface) const {
     if (!root_.empty()) return std::nullopt;
-    const drivers::Descriptor socket = question_socket();
+    const engine::Descriptor socket = question_socket();
     ifreq request = request_for(interface);
     ethtool_drvinfo info{};
     info.cmd = ETHTOOL_GDRVINFO;

@@ -7,7 +7,7 @@
 #include <array>
 #include <string_view>
 
-#include "drivers/netlink.hh"
+#include "drivers/netlink/netlink.hh"
 #include "drivers/registry.hh"
 
 namespace lanes::tools {

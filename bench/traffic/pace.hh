@@ -68,7 +68,7 @@ class Pace {
             const auto& frame = recorded_->frames[k % recorded_->frames.size()];
             after_ns = static_cast<double>(round * recorded_->round_ns + frame.due_ns) * stretch_;
         }
-        return start_ns_ + static_cast<std::uint64_t>(after_ns + 0.5);
+        return start_ns_ + static_cast<std::uint64_t>(after_ns);
     }
 
     double interval_ns_ = 0;  ///< between bursts

@@ -127,6 +127,28 @@ TEST_CASE("Errors of ports") {
     });
 }
 
+TEST_CASE("No name of a file or an interface says anything to a terminal") {
+    const std::string ports = "ports: {p: {driver: tap, device: a}}\n";
+    // Escape, CSI as one character, a bell, an end of line.
+    for (const std::string control : {"\\x1b[2J", "\\u009b2J", "\\a", "\\r", "\\n", "\\t"}) {
+        const std::string name = "\"a" + control + "b\"";
+        const Want path{"2:", "a path without control characters"};
+        INFO(name);
+        expect_all({
+            {"node: n\nstate: " + name + "\n" + ports, {path}},
+            {"node: n\ntables: [" + name + "]\n" + ports, {path}},
+            {"node: n\nmanage: {socket: " + name + "}\n" + ports, {path}},
+            {node_with("{driver: pcap, read: " + name + "}"), {{"3:", path.fragment}}},
+            {node_with("{driver: tap, device: " + name + "}"),
+             {{"3:28: error: ", "an interface name"}}},
+        });
+        for (const auto& diagnostic :
+             parse("node: n\ntables: [" + name + "]\n" + ports).diagnostics) {
+            CHECK(diagnostic.message.find_first_of("\x1b\xc2\a\r\n\t") == std::string::npos);
+        }
+    }
+}
+
 TEST_CASE("Ports that cannot both have what they ask for") {
     expect_all({
         {"node: n\nports:\n  a: {driver: tap, device: x}\n  b: {driver: tun, device: x}\n",

@@ -54,6 +54,13 @@ TEST_CASE("The nearest word is suggested only when it is near") {
     CHECK(did_you_mean("colour", words) == "");
 }
 
+TEST_CASE("What a file calls its ports cannot harm a terminal in a list or a suggestion") {
+    const std::string key = "h7lAzx+/0123456789ABCDEFGHIJKLMNOPQRSTUVWXY=";
+    const std::vector<std::string_view> words = {"lan", "wan\t1", key};
+    CHECK(listed(words) == "lan, wan\\x091, (a key, not shown)");
+    CHECK(did_you_mean("wan1", words) == "; did you mean `wan\\x091`?");
+}
+
 TEST_CASE("Long lists of words are cut") {
     std::vector<std::string_view> words(20, "x");
     CHECK_THAT(listed(words), Catch::EndsWith("x and 4 more"));

@@ -107,6 +107,9 @@ TEST_CASE("Nesting, size and number of values end at their limits") {
     CHECK(reported(nested(tree_depth_max)) == "");
     CHECK_THAT(reported(nested(tree_depth_max + 1)), Catch::StartsWith("t:1:17: error: "));
     CHECK_THAT(reported(nested(100'000)), Catch::Contains("nested more than 16 deep"));
+    // More of them are not even looked at: they cost 240 bytes each before any is refused.
+    CHECK_THAT(reported(nested(tree_brackets_max)), Catch::Contains("nested more than 16 deep"));
+    CHECK_THAT(reported(nested(tree_brackets_max + 1)), Catch::Contains("brackets"));
     const std::string text = "a: 1\n";
     CHECK(reported(text + std::string(node_file_bytes_max - text.size(), '\n')) == "");
     CHECK_THAT(reported(text + std::string(node_file_bytes_max - text.size() + 1, '\n')),

@@ -14,7 +14,6 @@
 #include "tests/crypto/support.hh"
 
 using namespace lanes::crypto;
-using test::hex;
 using test::to_hex;
 
 namespace {

@@ -139,8 +139,8 @@ inline std::vector<Received> with_payload(const std::vector<Received>& frames,
     return kept;
 }
 
-inline drivers::Descriptor open_socket(int type) {
-    drivers::Descriptor socket(::socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+inline engine::Descriptor open_socket(int type) {
+    engine::Descriptor socket(::socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     REQUIRE(socket);
     return socket;
 }
@@ -153,7 +153,7 @@ inline sockaddr_in address_of(const char* ip, std::uint16_t port) {
     return address;
 }
 
-inline void connect_to(const drivers::Descriptor& socket, const char* ip, std::uint16_t port) {
+inline void connect_to(const engine::Descriptor& socket, const char* ip, std::uint16_t port) {
     const sockaddr_in to = address_of(ip, port);
     const int failed = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to);
     REQUIRE((failed == 0 || errno == EINPROGRESS));

@@ -90,8 +90,8 @@ TEST_CASE("af_packet silences the host's answers for the lanes' UDP port and no 
     REQUIRE(cable.port->silence_host());
     // A later call replaces the former one.
     REQUIRE(cable.port->silence_host());
-    drivers::Descriptor lane;
-    drivers::Descriptor other;
+    engine::Descriptor lane;
+    engine::Descriptor other;
     hosts.at_far([&] {
         lane = open_socket(SOCK_DGRAM);
         other = open_socket(SOCK_DGRAM);

@@ -38,7 +38,7 @@ TEST_CASE("af_packet completes the checksums of a local sender") {
     LANES_NEEDS(hosts);
     Cable cable(hosts);
     cable.open();
-    drivers::Descriptor far;
+    engine::Descriptor far;
     hosts.at_far([&] { far = open_socket(SOCK_DGRAM); });
     connect_to(far, "10.77.0.1", 4790);
     const std::string text(301, 'x');
@@ -60,7 +60,7 @@ TEST_CASE("af_packet cuts UDP super-frames of a local sender into its datagrams"
     Cable cable(hosts);
     cable.open();
     REQUIRE(cable.port->silence_host());
-    drivers::Descriptor far;
+    engine::Descriptor far;
     hosts.at_far([&] { far = open_socket(SOCK_DGRAM); });
     connect_to(far, "10.77.0.1", 4790);
     // More datagrams than a burst holds, the last one shorter.
@@ -103,12 +103,12 @@ TEST_CASE("af_packet cuts the segments of a local TCP sender to the size of the 
     const sockaddr_in at = address_of("10.77.0.1", 5001);
     REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0);
     REQUIRE(::listen(listener.get(), 1) == 0);
-    drivers::Descriptor far;
+    engine::Descriptor far;
     hosts.at_far([&] { far = open_socket(SOCK_STREAM); });
     connect_to(far, "10.77.0.1", 5001);
-    drivers::Descriptor near;
+    engine::Descriptor near;
     REQUIRE(eventually([&] {
-        near = drivers::Descriptor(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK));
+        near = engine::Descriptor(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK));
         return static_cast<bool>(near);
     }));
     const Bytes block(64 << 10, std::byte{0x5a});

@@ -1,6 +1,6 @@
 // The af_xdp driver's queues and memory: ports that share frames, workers that share a queue of the
 // device, frames that are never lost, whatever becomes of the link or of the port.
-#include "drivers/af_xdp_plan.hh"
+#include "drivers/af_xdp/plan.hh"
 #include "tests/drivers/af_xdp_bed.hh"
 
 namespace lanes::test {

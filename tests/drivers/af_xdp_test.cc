@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "drivers/packet_ring.hh"
+#include "drivers/af_packet/ring.hh"
 #include "tests/drivers/af_xdp_bed.hh"
 #include "tests/drivers/foreign_program.hh"
 
@@ -12,7 +12,6 @@ namespace lanes::test {
 namespace {
 
 using Catch::Matchers::Contains;
-using engine::Frame;
 using engine::PortSpec;
 
 /// Prints why and returns true if there is no AF_XDP here.
@@ -161,7 +160,7 @@ TEST_CASE("a next hop that Control asks for wakes a sleeping worker, which asks 
     cable.open();
     engine::RxQueue& rx = cable.port->rx(0);
     const auto readable = [&](int timeout_ms) {
-        pollfd wait{rx.wake_fd(), POLLIN, 0};
+        pollfd wait{rx.asked_fd(), POLLIN, 0};
         return ::poll(&wait, 1, timeout_ms) == 1;
     };
     // Until all is said that is said when an interface and a port come up.

@@ -27,7 +27,7 @@ namespace {
 constexpr int patience_ms = 1000;
 
 void write_file(const char* path, const char* text) {
-    const drivers::Descriptor file(::open(path, O_WRONLY | O_CLOEXEC));
+    const engine::Descriptor file(::open(path, O_WRONLY | O_CLOEXEC));
     if (file) LANES_CHECK(::write(file.get(), text, std::strlen(text)) > 0);
 }
 
@@ -75,7 +75,7 @@ Mark mark_of(const Bytes& frame) {
 }
 
 NetworkNamespace::NetworkNamespace(Ipv6 ipv6) {
-    drivers::Descriptor former(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+    engine::Descriptor former(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
     if (!former || ::unshare(CLONE_NEWNET) != 0) {
         missing_ = std::string("a network namespace cannot be made here: ") + std::strerror(errno);
         return;
@@ -90,7 +90,7 @@ NetworkNamespace::~NetworkNamespace() {
 }
 
 void set_interface(const std::string& name, bool up) {
-    const drivers::Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const engine::Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     ifreq request{};
     std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
     LANES_CHECK(::ioctl(socket.get(), SIOCGIFFLAGS, &request) == 0);
@@ -100,7 +100,7 @@ void set_interface(const std::string& name, bool up) {
 }
 
 void PacketSocket::open(const std::string& interface) {
-    socket_ = drivers::Descriptor(
+    socket_ = engine::Descriptor(
         ::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETH_P_ALL)));
     const int on = 1;
     const int bytes = 64 << 20;

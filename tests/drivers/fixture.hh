@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "drivers/descriptor.hh"
 #include "drivers/open.hh"
+#include "engine/descriptor.hh"
 
 namespace lanes::test {
 
@@ -68,7 +68,7 @@ class NetworkNamespace {
     const std::string& missing() const { return missing_; }
 
   private:
-    drivers::Descriptor former_;
+    engine::Descriptor former_;
     std::string missing_;
 };
 
@@ -80,7 +80,7 @@ class PacketSocket {
     std::vector<Bytes> collect(std::size_t count);
 
   private:
-    drivers::Descriptor socket_;
+    engine::Descriptor socket_;
 };
 
 /// Fixture::collect() from any socket.

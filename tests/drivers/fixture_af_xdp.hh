@@ -28,7 +28,7 @@ inline std::string af_xdp_missing() {
         return left_out;
     }
     constexpr int af_xdp = 44;
-    const drivers::Descriptor socket(::socket(af_xdp, SOCK_RAW | SOCK_CLOEXEC, 0));
+    const engine::Descriptor socket(::socket(af_xdp, SOCK_RAW | SOCK_CLOEXEC, 0));
     if (!socket)
         return std::string("an AF_XDP socket cannot be made here: ") + std::strerror(errno);
     return {};

@@ -28,7 +28,7 @@ class UdpFixture : public Fixture {
         spec.mtu = 9000;
         auto port = drivers::open_udp(spec, queues);
         if (!port) return port;
-        for (std::uint16_t flow = 0; flow < flows_.size(); ++flow) {
+        for (std::size_t flow = 0; flow < flows_.size(); ++flow) {
             flows_[flow] = socket_at(static_cast<std::uint16_t>(first_port + flow));
         }
         auto index = (*port)->add_endpoint({*local, first_port});
@@ -73,9 +73,9 @@ class UdpFixture : public Fixture {
         return {to, sizeof v6};
     }
 
-    drivers::Descriptor socket_at(std::uint16_t port) const {
+    engine::Descriptor socket_at(std::uint16_t port) const {
         const auto [at, len] = socket_address(port);
-        drivers::Descriptor socket(::socket(at.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        engine::Descriptor socket(::socket(at.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
         const int bytes = 64 << 20;
         ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes);
         LANES_CHECK(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&at), len) == 0);
@@ -85,7 +85,7 @@ class UdpFixture : public Fixture {
     NetworkNamespace space_;
     const std::string address_;
     std::vector<Bytes> incoming_;
-    std::array<drivers::Descriptor, 4> flows_;
+    std::array<engine::Descriptor, 4> flows_;
 };
 
 class Udp6Fixture : public UdpFixture {

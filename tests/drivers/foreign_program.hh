@@ -15,11 +15,11 @@
 #include <cstdint>
 #include <string>
 
-#include "drivers/descriptor.hh"
+#include "engine/descriptor.hh"
 
 namespace lanes::test {
 
-inline drivers::Descriptor load_foreign_program() {
+inline engine::Descriptor load_foreign_program() {
     // r0 = XDP_PASS; exit
     std::array<bpf_insn, 2> code{};
     code[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
@@ -31,12 +31,12 @@ inline drivers::Descriptor load_foreign_program() {
     request.insns = reinterpret_cast<std::uint64_t>(code.data());
     request.insn_cnt = code.size();
     request.license = reinterpret_cast<std::uint64_t>(license);
-    return drivers::Descriptor(
+    return engine::Descriptor(
         static_cast<int>(::syscall(SYS_bpf, BPF_PROG_LOAD, &request, sizeof request)));
 }
 
 inline void attach_foreign_program(const std::string& device) {
-    const drivers::Descriptor program = load_foreign_program();
+    const engine::Descriptor program = load_foreign_program();
     REQUIRE(program);
     std::array<char, 4096> buffer{};
     nlmsghdr* const message = ::mnl_nlmsg_put_header(buffer.data());

@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
-#include "drivers/neighbours.hh"
+#include "drivers/station/neighbours.hh"
 #include "tests/drivers/station_bed.hh"
 
 namespace lanes::test {

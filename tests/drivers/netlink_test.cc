@@ -1,5 +1,5 @@
 // Netlink against the real kernel, in namespaces of the test's own (two_hosts.hh).
-#include "drivers/netlink.hh"
+#include "drivers/netlink/netlink.hh"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

@@ -128,6 +128,30 @@ TEST_CASE("a recorded pace is kept, and the worker may sleep between frames") {
     CHECK(::poll(&wait, 1, 30) == 0);
 }
 
+TEST_CASE("times that no clock has ever shown do not keep a worker awake") {
+    const TemporaryDirectory directory;
+    const std::string file = directory.file("in.pcap");
+    std::string text;
+    append_u32(text, {0x0a0d0d0a, 28, 0x1a2b3c4d, 1, 0xffffffff, 0xffffffff, 28});
+    // Times in whole seconds (if_tsresol 0).
+    append_u32(text, {1, 32, DLT_EN10MB, 65535, 0x0001'0009, 0, 0, 32});
+    // The second frame 584 years after the first: nanoseconds that just fit 64 bits.
+    for (const std::uint64_t seconds : {std::uint64_t{0}, std::uint64_t{18'446'744'073}}) {
+        append_u32(text, {6, 92, 0, static_cast<std::uint32_t>(seconds >> 32),
+                          static_cast<std::uint32_t>(seconds), 60, 60});
+        text.append(60, '\2');
+        append_u32(text, {92});
+    }
+    std::ofstream(file, std::ios::binary) << text;
+    PortSpec spec = spec_of(file, "");
+    spec.pace = PortSpec::Pace::recorded;
+    spec.repeat = 0;
+    auto port = open_port(spec);
+    CHECK(take_all(port->rx(0)).size() == 1);
+    CHECK(port->rx(0).prepare_sleep());
+    CHECK(take_all(port->rx(0)).empty());
+}
+
 TEST_CASE("a capture is replayed as many times as asked for") {
     const TemporaryDirectory directory;
     const std::string file = directory.file("in.pcap");

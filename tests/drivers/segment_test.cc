@@ -1,5 +1,5 @@
 // Segmentation and checksum completion over made-up super-frames, checked by a verifier of its own.
-#include "drivers/segment.hh"
+#include "drivers/af_packet/segment.hh"
 
 #include <catch2/catch.hpp>
 #include <string>

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "drivers/station.hh"
+#include "drivers/station/station.hh"
 #include "engine/counters.hh"
 
 namespace lanes::test {

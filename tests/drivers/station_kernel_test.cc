@@ -12,7 +12,7 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
-#include "drivers/station.hh"
+#include "drivers/station/station.hh"
 #include "engine/clock.hh"
 #include "tests/drivers/two_hosts.hh"
 

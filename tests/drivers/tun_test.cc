@@ -7,7 +7,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "drivers/netlink.hh"
+#include "drivers/netlink/netlink.hh"
 #include "tests/drivers/fixture.hh"
 
 namespace lanes::test {

@@ -16,7 +16,7 @@
 #include <string>
 #include <thread>
 
-#include "drivers/netlink.hh"
+#include "drivers/netlink/netlink.hh"
 #include "tests/drivers/fixture.hh"
 
 namespace lanes::test {
@@ -51,8 +51,8 @@ class TwoHosts {
     }
 
   private:
-    static drivers::Descriptor current() {
-        return drivers::Descriptor(::open("/proc/thread-self/ns/net", O_RDONLY));
+    static engine::Descriptor current() {
+        return engine::Descriptor(::open("/proc/thread-self/ns/net", O_RDONLY));
     }
     /// Without it link-local addresses, which neighbour discovery speaks from, take a second.
     static void no_address_detection() { run("sysctl -qw net.ipv6.conf.default.accept_dad=0"); }
@@ -68,8 +68,8 @@ class TwoHosts {
 
     NetworkNamespace far_space_;
     std::unique_ptr<NetworkNamespace> near_space_;
-    drivers::Descriptor far_;
-    drivers::Descriptor near_;
+    engine::Descriptor far_;
+    engine::Descriptor near_;
 };
 
 /// Asks again until `done`, for at most two seconds; whether it came true.

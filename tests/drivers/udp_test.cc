@@ -14,7 +14,6 @@ namespace {
 
 using engine::Burst;
 using engine::Drop;
-using engine::Endpoint;
 using engine::Frame;
 using engine::Port;
 using engine::WorkerCounters;
@@ -61,8 +60,8 @@ std::uint64_t dropped(const WorkerCounters& worker, Drop reason) {
     return worker.drops[static_cast<std::size_t>(reason)].get();
 }
 
-drivers::Descriptor socket_at(std::uint16_t port) {
-    drivers::Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+engine::Descriptor socket_at(std::uint16_t port) {
+    engine::Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     sockaddr_in at{};
     at.sin_family = AF_INET;
     at.sin_port = htons(port);
@@ -71,7 +70,7 @@ drivers::Descriptor socket_at(std::uint16_t port) {
     return socket;
 }
 
-ssize_t send_to(const drivers::Descriptor& socket, std::uint16_t port, std::string_view text) {
+ssize_t send_to(const engine::Descriptor& socket, std::uint16_t port, std::string_view text) {
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(port);
@@ -223,7 +222,7 @@ TEST_CASE("a destination has one index, and must be of the port's family") {
 TEST_CASE("only the datagrams that the way is too narrow for are refused") {
     const NetworkNamespace space;
     if (skipped(space)) return;
-    const drivers::Descriptor control(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const engine::Descriptor control(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     ifreq request{};
     std::strncpy(request.ifr_name, "lo", IFNAMSIZ - 1);
     request.ifr_mtu = 1500;
@@ -246,7 +245,7 @@ TEST_CASE("broadcast and multicast destinations are allowed") {
     const NetworkNamespace space;
     if (skipped(space)) return;
     auto port = open_at("127.0.0.1/8", 4790, 61440);
-    drivers::Descriptor member(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    engine::Descriptor member(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     sockaddr_in at{};
     at.sin_family = AF_INET;
     at.sin_port = htons(7000);

@@ -4,6 +4,7 @@ leaves nothing behind when it is interrupted. Runs it with few peers, shortly; t
 tools/peers.d/bed.py.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -18,7 +19,7 @@ TOOL = lab.ROOT / "tools" / "compare-peers"
 PEERS = ["veth", "vxlan", "lanes-clear", "lanes-sealed"]
 SHORT = ["--quick", "--rounds", "1", "--seconds", "0.5", "--pings", "100"]
 # All it needs to measure plain veth, and no peer's program.
-PROGRAMS = ["ip", "ss", "nsenter", "taskset", "ping", "ethtool", "iperf3", "sysctl", "sh"]
+PROGRAMS = ["ip", "ss", "nsenter", "taskset", "fping", "ping", "ethtool", "iperf3", "sysctl", "sh"]
 
 
 def compare(*arguments, **options):
@@ -80,7 +81,10 @@ def names_the_missing(world):
 def leaves_nothing():
     """Interrupted in the middle of a sealed lane's turn."""
     process = subprocess.Popen([TOOL, "--seconds", "20", "--only", "lanes-sealed"],
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               env={**os.environ, "PYTHONFAULTHANDLER": "1"},
+                               # A shell's background jobs, and what they start, ignore SIGINT.
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     ours = f"lanes-{process.pid}-"
 
     def spaces():
@@ -90,14 +94,22 @@ def leaves_nothing():
         return pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
 
     def programs():
-        return [pathlib.Path(f"/proc/{pid}/comm").read_text().strip() for pid in children()]
+        names = []
+        for pid in children():
+            with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
+                names.append(pathlib.Path(f"/proc/{pid}/comm").read_text().strip())
+        return names
     try:
         lab.eventually(lambda: len(spaces()) == 2 and programs().count("lanes") == 2,
                        "two nodes run", timeout=15)
         running = children()
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=20)
+        try:
+            out, _ = process.communicate(timeout=40)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)  # it then says where it is
+            raise lab.Failed(f"goes on when interrupted: {process.communicate()[0]}") from None
     finally:
         process.kill()
         process.wait()

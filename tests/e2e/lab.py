@@ -10,6 +10,7 @@ with status 0 and balanced books: received + made = sent + absorbed + dropped.
 """
 
 import ctypes
+import fcntl
 import json
 import os
 import pathlib
@@ -28,6 +29,7 @@ import traceback
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LANES = os.environ.get("LANES_BIN", str(ROOT / "build" / "tools" / "lanes"))
 CLONE_NEWNET = 0x40000000
+TUNSETIFF, IFF_TAP_NO_PI = 0x400454CA, 0x1002
 SKIPPED = 77
 SOL_PACKET, PACKET_AUXDATA = 263, 8
 TP_STATUS_VLAN_VALID = 0x10
@@ -123,7 +125,7 @@ class Node:
         with open(self.log_file, "wb") as log:
             self.process = host.start(LANES, str(self.file), stderr=log, stdout=log)
         if wait:
-            self.wait_for("is running", timeout=30)
+            self.wait_for("is running: ", timeout=30)
 
     @property
     def pid(self):
@@ -161,6 +163,7 @@ class Node:
         """Stops the node and returns its Closing, its books checked."""
         self.kill(number)
         equal(self.wait(), 0, f"exit status of node {self.name}")
+        check("sandbox: refused" not in self.log(), f"node {self.name} was refused a system call")
         closing = Closing(self.log())
         closing.check_books(self.name)
         return closing
@@ -208,22 +211,37 @@ class Host:
         self.lab.nodes.append(node)
         return node
 
-    def socket(self, *arguments):
-        """A socket of this namespace. It stays there, whoever uses it."""
+    def within(self, make):
+        """What `make()` returns in this namespace; a descriptor stays there, whoever uses it."""
         made = []
+
+        def enter():
+            with open(self.path) as there:
+                if libc.setns(there.fileno(), CLONE_NEWNET) != 0:
+                    raise OSError(ctypes.get_errno(), "setns")
+            made.append(make())
         # A thread of its own: if it could not come back, nobody else would be in the wrong place.
-        thread = threading.Thread(target=lambda: made.append(self._socket(arguments)))
+        thread = threading.Thread(target=enter)
         thread.start()
         thread.join()
-        check(made, f"no socket in {self.name}")
-        made[0].settimeout(2.0)
+        check(made, f"nothing was made in {self.name}")
         return made[0]
 
-    def _socket(self, arguments):
-        with open(self.path) as there:
-            if libc.setns(there.fileno(), CLONE_NEWNET) != 0:
-                raise OSError(ctypes.get_errno(), "setns")
-        return socket.socket(*arguments)
+    def socket(self, *arguments):
+        """A socket of this namespace."""
+        made = self.within(lambda: socket.socket(*arguments))
+        made.settimeout(2.0)
+        return made
+
+    def tap(self, device):
+        """A TAP device as the program behind it has it: a file of frames, read and written."""
+        def make():
+            opened = open("/dev/net/tun", "r+b", buffering=0)
+            fcntl.ioctl(opened, TUNSETIFF, struct.pack("16sH22x", device.encode(), IFF_TAP_NO_PI))
+            return opened
+        made = self.within(make)
+        self.run("ip", "link", "set", device, "up")
+        return made
 
     def udp(self, address, port, buffer=32 << 20):
         """A bound UDP socket with a large receive buffer."""
@@ -248,19 +266,19 @@ class Host:
     def mac(self, device):
         return json.loads(self.run("ip", "-j", "link", "show", "dev", device))[0]["address"]
 
-    def ping(self, address, count=20, size=56, interval=0.02, options=()):
-        """Returns how many answers came."""
-        if size < 16:
-            interval = 0.3  # ping cannot time these, and waits no longer than this for the last one
-        out = self.run("ping", "-c", str(count), "-i", str(interval), "-s", str(size), "-W", "1",
-                       *options, address, fails=True)
-        found = re.search(r"(\d+) received", out)
+    def ping(self, address, count=20, size=56, interval=0.02, patience=2.0):
+        """Returns how many answers came, each within `patience` seconds. By fping: after the last
+        request ping waits for two round trips only, and on a busy machine misses what did come."""
+        out = self.run("sh", "-c", 'exec fping "$@" 2>&1', "fping", "-q", "-c", str(count), "-p",
+                       str(round(interval * 1000)), "-t", str(round(patience * 1000)), "-b",
+                       str(size), address, fails=True)
+        found = re.search(r"xmt/rcv/%loss = \d+/(\d+)/", out)
         check(found, f"ping from {self.name} to {address}: {out}")
         return int(found.group(1))
 
     def reaches(self, address, timeout=5.0):
         """Waits until one ping is answered: neighbours are known then."""
-        eventually(lambda: self.ping(address, count=1) == 1, f"{self.name} reaches {address}",
+        eventually(lambda: self.ping(address, count=1, patience=0.5) == 1, f"{self.name} reaches {address}",
                    timeout)
 
     def serve_iperf3(self, port=5201):
@@ -425,13 +443,14 @@ def run(scenario):
         print(f"{name}: skipped: {skip}")
         status = SKIPPED
     except Exception as error:  # whatever it was, the logs are wanted
-        if not isinstance(error, Failed):
-            traceback.print_exc()
-        print(f"{name}: FAILED: {error}")
-        for line in traceback.format_tb(error.__traceback__)[1:2]:
-            print(line, end="")
+        # What failed comes last: whoever shows the end of this shows that.
         for node in lab.nodes:
             print(f"--- log of node {node.name}\n{node.log()[-6000:]}", end="")
+        if not isinstance(error, Failed):
+            traceback.print_exc(file=sys.stdout)
+        for line in traceback.format_tb(error.__traceback__)[1:2]:
+            print(line, end="")
+        print(f"{name}: FAILED: {error}")
     finally:
         lab.close()
     if status == 0:

@@ -1,7 +1,9 @@
-"""sealed_lab: what the scenarios of sealed lanes share: key files, a stretch whose two ends outlive
-`lanes`, numbered datagrams that are collected while they come, and what a node says of its lanes.
+"""sealed_lab: what the scenarios of sealed lanes share: key files and whether their secrets got out,
+a stretch whose two ends outlive `lanes`, numbered datagrams that are collected while they come, and
+what a node says of its lanes.
 """
 
+import base64
 import contextlib
 import os
 import re
@@ -28,6 +30,19 @@ def new_secret(world, name):
     """Makes NAME.psk in the lab's folder."""
     lab.command("sh", "-c", 'umask 077; "$0" key secret > "$1"', lab.LANES,
                 str(world.dir / f"{name}.psk"))
+
+
+def spellings(secret):
+    """A key's text as it might be printed."""
+    raw = base64.b64decode(secret)
+    return [secret.encode(), secret[:20].encode(), raw.hex().encode(), raw.hex().upper().encode(),
+            raw[::-1].hex().encode(), raw, base64.urlsafe_b64encode(raw)]
+
+
+def no_secret_in(data, secrets, what):
+    for name, secret in secrets.items():
+        for spelling in spellings(secret):
+            lab.check(spelling not in data, f"{what} holds the secret of {name}")
 
 
 @contextlib.contextmanager

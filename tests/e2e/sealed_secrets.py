@@ -6,7 +6,6 @@ can read are refused.
     texas lane0 --[ lanes ]-- eth1 ===== eth1 --[ lanes ]-- lane0 oslo
 """
 
-import base64
 import os
 import pathlib
 import re
@@ -28,19 +27,6 @@ lanes:
      receiver: "{peer}", secret: pair.psk, rekey: 1}}
   - {{name: in, id: 10{far}, receive: lan, over: {{port: wan}}, sender: "{peer}", secret: pair.psk}}
 """
-
-
-def spellings(secret):
-    """A key's text as it might be printed."""
-    raw = base64.b64decode(secret)
-    return [secret.encode(), secret[:20].encode(), raw.hex().encode(), raw.hex().upper().encode(),
-            raw[::-1].hex().encode(), raw, base64.urlsafe_b64encode(raw)]
-
-
-def no_secret_in(data, secrets, what):
-    for name, secret in secrets.items():
-        for spelling in spellings(secret):
-            lab.check(spelling not in data, f"{what} holds the secret of {name}")
 
 
 def private_process(node):
@@ -114,7 +100,7 @@ def scenario(world):
     texts = {"texas": NODE.format(name="texas", own=1, far=2, peer=keys["oslo"]),
              "oslo": NODE.format(name="oslo", own=2, far=1, peer=keys["texas"])}
     for name, secret in secrets.items():  # where they are, they are found
-        lab.check(spellings(secret)[0] in (world.dir / name).read_bytes(), f"no secret in {name}")
+        lab.check(sealed_lab.spellings(secret)[0] in (world.dir / name).read_bytes(), f"no secret in {name}")
     files_of_others(world, texas, texts["texas"])
     nodes = [texas.node(texts["texas"]), oslo.node(texts["oslo"])]
     texas.reaches("10.8.0.2")
@@ -127,11 +113,11 @@ def scenario(world):
     not_dumpable(world)
     for node in nodes:
         node.stop()
-        no_secret_in(node.log_file.read_bytes(), secrets, f"what {node.name} said")
+        sealed_lab.no_secret_in(node.log_file.read_bytes(), secrets, f"what {node.name} said")
         lab.check(keys[node.name] in node.log(), "a node tells its public key")
         for file in (world.dir / f"{node.name}.state").iterdir():
             lab.equal(file.stat().st_mode & 0o077, 0, f"what others may do with {file.name}")
-            no_secret_in(file.read_bytes(), secrets, f"state file {file.name}")
+            sealed_lab.no_secret_in(file.read_bytes(), secrets, f"state file {file.name}")
 
 
 lab.run(scenario)

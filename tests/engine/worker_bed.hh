@@ -9,8 +9,11 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <span>
+#include <sstream>
 #include <string>
 #include <thread>
 
@@ -102,11 +105,31 @@ struct Bed {
     std::uint32_t arrived = 0;
 };
 
+/// Whether an epoll set of this process holds `fd` (proc(5), fdinfo).
+inline bool watched(int fd) {
+    const std::string wanted = std::to_string(fd);
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fdinfo")) {
+        std::ifstream info(entry.path());
+        for (std::string line; std::getline(info, line);) {
+            if (!line.starts_with("tfd:")) continue;
+            std::string number;
+            std::istringstream(line.substr(4)) >> number;
+            if (number == wanted) return true;
+        }
+    }
+    return false;
+}
+
 /// A receive queue that the test steers.
 class SteeredRx final : public engine::RxQueue {
   public:
-    SteeredRx() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
-    ~SteeredRx() override { ::close(fd_); }
+    SteeredRx()
+        : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+          asked_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+    ~SteeredRx() override {
+        ::close(fd_);
+        ::close(asked_fd_);
+    }
     unsigned receive(engine::Burst& burst, engine::WorkerCounters&) noexcept override {
         receives.fetch_add(1);
         if (waiting.load() == 0) return 0;
@@ -119,6 +142,7 @@ class SteeredRx final : public engine::RxQueue {
     }
     void release(engine::Burst&) noexcept override {}
     int wake_fd() const noexcept override { return with_fd ? fd_ : -1; }
+    int asked_fd() const noexcept override { return asked_fd_; }
     bool prepare_sleep() noexcept override {
         if (hold) {
             held = true;
@@ -126,12 +150,16 @@ class SteeredRx final : public engine::RxQueue {
                 std::this_thread::sleep_for(std::chrono::milliseconds(1));
             held = false;
         }
+        eventfd_t count;
+        ::eventfd_read(asked_fd_, &count);
         return waiting.load() == 0;
     }
     void arrive() {
         waiting.fetch_add(1);
         ::eventfd_write(fd_, 1);
     }
+    /// What a Control does that has something for the queue.
+    void ask() const { ::eventfd_write(asked_fd_, 1); }
     std::atomic<int> waiting{0};
     std::atomic<unsigned> receives{0};
     std::atomic<bool> always{false};
@@ -141,6 +169,7 @@ class SteeredRx final : public engine::RxQueue {
 
   private:
     int fd_;
+    int asked_fd_;
     std::byte bytes_[64]{};
 };
 

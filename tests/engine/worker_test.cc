@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <sched.h>
+
 #include <chrono>
 #include <thread>
 
@@ -34,6 +36,35 @@ TEST_CASE("a round serves every queue once and counts what it saw") {
     CHECK(bed.in->rx(0).counters.bursts.get() == 2);
     CHECK(bed.forward.index == 3);
     CHECK_FALSE(bed.forward.bad_time);
+}
+
+TEST_CASE("a worker that was moved off its core is brought back") {
+    if (std::thread::hardware_concurrency() < 2) {
+        WARN("not tested: there is one core only");
+        return;
+    }
+    Quiescent quiescent;
+    Worker worker(7, 0, PollMode::sleep, quiescent);
+    CHECK(worker.hold_core() == Worker::Place::own_core);  // no thread yet
+    REQUIRE(worker.start());
+    CHECK(worker.hold_core() == Worker::Place::own_core);
+    cpu_set_t other;
+    CPU_ZERO(&other);
+    CPU_SET(1, &other);
+    unsigned moved = 0;
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+        std::ifstream comm(task.path() / "comm");
+        std::string name;
+        std::getline(comm, name);
+        if (name != "worker-7") continue;
+        ++moved;
+        const int tid = std::stoi(task.path().filename().string());
+        REQUIRE(::sched_setaffinity(tid, sizeof other, &other) == 0);
+    }
+    REQUIRE(moved == 1);
+    CHECK(worker.hold_core() == Worker::Place::brought_back);
+    CHECK(worker.hold_core() == Worker::Place::own_core);
+    worker.stop();
 }
 
 TEST_CASE("phases are timed only when somebody asks, and only in rounds that received") {
@@ -110,6 +141,47 @@ TEST_CASE("a queue without a descriptor is looked at about once a millisecond") 
     std::this_thread::sleep_for(100ms);
     CHECK(queue.receives - before < 300);
     CHECK(queue.receives - before > 3);
+    worker.stop();
+}
+
+TEST_CASE("a queue that Control has something for wakes its sleeping worker") {
+    SteeredRx queue;
+    Count count;
+    Program program{{{&queue, &count}}, {}};
+    Quiescent quiescent;
+    Worker worker(0, 0, PollMode::sleep, quiescent);
+    worker.publish(&program);
+    REQUIRE(worker.start());
+    for (unsigned i = 0; i < 3; ++i) {
+        unsigned before = 0;
+        REQUIRE(soon([&] {
+            before = queue.receives;
+            std::this_thread::sleep_for(10ms);
+            return queue.receives == before && before != 0;
+        }));
+        queue.ask();
+        CHECK(soon([&] { return queue.receives > before; }));
+    }
+    worker.stop();
+}
+
+TEST_CASE("a queue is watched while its worker sleeps, and not while it has traffic") {
+    const PollMode mode = GENERATE(PollMode::adaptive, PollMode::sleep);
+    SteeredRx queue;
+    Count count;
+    Program program{{{&queue, &count}}, {}};
+    Quiescent quiescent;
+    Worker worker(0, 0, mode, quiescent);
+    worker.publish(&program);
+    REQUIRE(worker.start());
+    for (unsigned i = 0; i < 3; ++i) {
+        REQUIRE(soon([&] { return watched(queue.wake_fd()); }));
+        queue.always = true;
+        queue.arrive();
+        CHECK(soon([&] { return !watched(queue.wake_fd()); }));
+        queue.always = false;
+        CHECK(soon([&] { return queue.waiting == 0; }));
+    }
     worker.stop();
 }
 

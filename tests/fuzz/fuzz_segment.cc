@@ -8,7 +8,7 @@
 #include <cstring>
 #include <vector>
 
-#include "drivers/segment.hh"
+#include "drivers/af_packet/segment.hh"
 #include "engine/check.hh"
 
 using namespace lanes;

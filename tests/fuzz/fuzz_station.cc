@@ -10,7 +10,7 @@
 #include <cstring>
 #include <vector>
 
-#include "drivers/station.hh"
+#include "drivers/station/station.hh"
 #include "engine/bytes.hh"
 #include "engine/check.hh"
 #include "engine/checksum.hh"

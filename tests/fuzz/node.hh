@@ -66,6 +66,8 @@ class Node {
         }
     }
 
+    Control& control() noexcept { return *control_; }
+
     /// Puts a frame onto the wire of port `index`.
     void send(PortIndex index, std::span<const std::byte> frame) {
         engine::TxQueue& tx = far_[index]->tx(0);

@@ -42,7 +42,7 @@ struct Sender final : Announcer::Owner {
     };
 
     void announce(const AnnounceBytes& bytes) override {
-        CHECK(on_disk.stamp >= stamp_of(bytes));
+        CHECK(std::max(was_on_disk, on_disk.stamp) >= stamp_of(bytes));
         sent.push_back({now_ns, stamp_of(bytes)});
         last.push_back(bytes);
         if (last.size() > 8) last.erase(last.begin());
@@ -79,6 +79,7 @@ struct Sender final : Announcer::Owner {
                 stamps.push_back(machine.record().stamp);
                 if (disk_works) {
                     on_disk = machine.record();
+                    was_on_disk = std::max(was_on_disk, on_disk.stamp);
                     machine.saved(now(), *this);
                     continue;
                 }
@@ -130,6 +131,7 @@ struct Sender final : Announcer::Owner {
     bool disk_works = true;
     unsigned same_time = 0;
     SenderRecord on_disk;
+    std::uint64_t was_on_disk = 0;  ///< the highest stamp that ever was
     std::vector<Sent> sent;
     std::vector<AnnounceBytes> last;  ///< the newest at the end
     std::function<void(const AnnounceBytes&)> receiver;
@@ -410,6 +412,30 @@ TEST_CASE("a lane whose stamps cannot be saved goes on for its lifetime and then
     CHECK(sender.activated.size() == 2);
     CHECK(sender.activated[1] <= 201 * second + 200 * ms);
     CHECK(sender.prepared[1].epoch == sender.prepared[0].epoch + 1);
+}
+
+TEST_CASE("stamps of a clock that was set forward by mistake do not outlive the mistake") {
+    constexpr std::uint64_t year = 365 * 86400 * second;
+    Sender::Options options;
+    options.rekey_seconds = 60;
+    Sender sender(options);
+    sender.run(200 * second);
+    const std::uint64_t before = sender.on_disk.stamp;
+    sender.clock_set_by_ns = year;
+    sender.run(400 * second);
+    REQUIRE(sender.on_disk.stamp >= before + year);
+    sender.clock_set_by_ns = 0;
+    sender.run(402 * second);
+    // At once, and as the clock has it: beyond what was before, within what receivers take.
+    CHECK(sender.on_disk.stamp > before);
+    CHECK(sender.on_disk.stamp <= sender.now().unix_ns);
+    CHECK(sender.sent.back().stamp == sender.on_disk.stamp);
+    // And a clock that is only set back makes none go back.
+    const std::uint64_t right = sender.on_disk.stamp;
+    sender.clock_set_by_ns = 0 - year;
+    sender.run(600 * second);
+    CHECK(sender.on_disk.stamp > right);
+    CHECK(sender.on_disk.stamp < right + second);
 }
 
 TEST_CASE("stamps strictly increase when the clock goes back") {

@@ -29,6 +29,17 @@ class BedPort final : public engine::Port {
         knobs_.silenced.insert(info_.name);
         return {};
     }
+    engine::Link link() override {
+        const auto found = knobs_.links.find(info_.name);
+        return found == knobs_.links.end() ? engine::Link{} : found->second;
+    }
+    engine::Result<void> renew() override {
+        if (knobs_.stuck.count(info_.name) != 0) return engine::Port::renew();
+        ++knobs_.renewed[info_.name];
+        knobs_.links.erase(info_.name);
+        info_.mac.bytes[5] ^= 0x10;
+        return {};
+    }
 
   private:
     std::unique_ptr<engine::Port> inner_;

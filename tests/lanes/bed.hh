@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -26,6 +27,9 @@ struct Knobs {
     std::map<engine::IpAddress, engine::MacAddress> neighbours;
     std::map<std::string, unsigned> opened;  ///< how often
     std::set<std::string> silenced;
+    std::map<std::string, engine::Link> links;  ///< of ports that say something of theirs
+    std::map<std::string, unsigned> renewed;    ///< how often
+    std::set<std::string> stuck;                ///< ports that cannot take up a renewed device
 };
 
 /// Opens memory ports for a node. `knobs` outlives the node.
@@ -57,13 +61,17 @@ class Far {
 /// A clock that goes when it is told to.
 class HandClock final : public Clock {
   public:
-    Moment now() noexcept override { return moment; }
+    Moment now() noexcept override {
+        if (asked) asked();
+        return moment;
+    }
     void advance(std::uint64_t ns) noexcept {
         moment.boot_ns += ns;
         moment.unix_ns += ns;
     }
 
     Moment moment{1000 * ns_per_second, 1'763'000'000 * ns_per_second};
+    std::function<void()> asked;  ///< called whenever somebody asks for the time
 };
 
 /// A node of one worker; the test turns the crank and winds the clock.

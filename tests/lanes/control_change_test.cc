@@ -8,7 +8,6 @@
 
 using namespace lanes;
 using namespace lanes::test;
-using engine::Drop;
 
 namespace {
 
@@ -19,6 +18,20 @@ LaneSpec takes(const std::string& name, std::uint32_t id, const std::string& pre
     lane.match = std::make_unique<MatchSpec>();
     lane.match->has_destination = true;
     lane.match->destination = *engine::parse_prefix(prefix);
+    return lane;
+}
+
+/// The same lane with a match of its own, which takes the same of those frames that frame_to()
+/// makes: no two lanes of a port may have equal ones. 528 of them differ.
+LaneSpec varied(LaneSpec lane, unsigned number) {
+    if (!lane.match) return lane;
+    const unsigned asks = number / 33;
+    lane.match->has_source = true;
+    lane.match->source = *engine::parse_prefix("0.0.0.0/" + std::to_string(number % 33));
+    if ((asks & 1) != 0) lane.match->dscp = 0;
+    if ((asks & 2) != 0) lane.match->vlan = MatchSpec::vlan_none;
+    if ((asks & 4) != 0) lane.match->ether_type = 0x0800;
+    if ((asks & 8) != 0) lane.match->protocol = 0;
     return lane;
 }
 
@@ -238,13 +251,13 @@ TEST_CASE("room between two lanes does not run out") {
     // Each takes a part of what the one before it takes, and stands between that one and `last`.
     for (unsigned i = 0; i < 200; ++i) {
         const std::string name = "n" + std::to_string(i);
-        bed.change({lanes_of(takes(name, 10 + i, "10.0.0.0/16")), {}, "last"});
+        bed.change({lanes_of(varied(takes(name, 10 + i, "10.0.0.0/16"), i)), {}, "last"});
         // The first of them wins for ever.
         REQUIRE(bed.lane_of({10, 0, 0, 1}) == 10);
     }
     for (unsigned i = 0; i < 200; ++i) {
         const std::string name = "m" + std::to_string(i);
-        bed.change({lanes_of(takes(name, 300 + i, "10.0.0.0/24")), {}, "first"});
+        bed.change({lanes_of(varied(takes(name, 300 + i, "10.0.0.0/24"), i)), {}, "first"});
         REQUIRE(bed.lane_of({10, 0, 0, 1}) == 300);
         REQUIRE(bed.lane_of({10, 255, 0, 1}) == 1);
         REQUIRE(bed.lane_of({10, 3, 0, 1}) == 2);
@@ -263,14 +276,21 @@ TEST_CASE("after any row of changes frames go where a list of all lanes would se
     // One that stays, so that the port is served throughout: frames do not wait for a later lane.
     twin.push_back(takes("stays", next_id++, "192.168.0.0/16"));
     bed.apply(lanes_of(copy(twin[0])));
-    const auto some_prefix = [&] {
-        const char* prefixes[] = {"10.0.0.0/8",  "10.0.0.0/16", "10.1.0.0/16", "10.0.1.0/24",
-                                  "10.0.0.1/32", "10.1.0.1/32", "10.1.1.0/24", ""};
-        return std::string(prefixes[below(8)]);
+    // Of lanes without a match there is at most one.
+    bool without = false;
+    const auto some = [&](const std::string& name, std::uint32_t id) {
+        const char* prefixes[] = {"10.0.0.0/8",  "10.0.0.0/16", "10.1.0.0/16",
+                                  "10.0.1.0/24", "10.0.0.1/32", "10.1.0.1/32",
+                                  "10.1.1.0/24", "0.0.0.0/0",   ""};
+        const std::string prefix = prefixes[below(without ? 8 : 9)];
+        without = without || prefix.empty();
+        return varied(takes(name, id, prefix), id % 528);
     };
     for (unsigned round = 0; round < 120; ++round) {
         LaneChange change;
         std::vector<LaneSpec> next;
+        without =
+            std::any_of(twin.begin(), twin.end(), [](const auto& lane) { return !lane.match; });
         for (const LaneSpec& lane : twin) {
             const auto kind = lane.name == "stays" ? 9 : below(10);
             if (kind == 0) {
@@ -278,8 +298,8 @@ TEST_CASE("after any row of changes frames go where a list of all lanes would se
                 continue;
             }
             LaneSpec stays = copy(lane);
-            if (kind == 1) stays = takes(lane.name, lane.id, some_prefix());
-            if (kind == 2) stays = takes(lane.name, next_id++, some_prefix());
+            if (kind == 1) stays = some(lane.name, lane.id);
+            if (kind == 2) stays = some(lane.name, next_id++);
             if (kind == 1 || kind == 2) change.put.push_back(copy(stays));
             next.push_back(std::move(stays));
         }
@@ -291,7 +311,7 @@ TEST_CASE("after any row of changes frames go where a list of all lanes would se
         std::vector<LaneSpec> added;
         for (std::size_t i = below(4); i-- > 0;) {
             const std::uint32_t id = next_id++;
-            added.push_back(takes("lane-" + std::to_string(id), id, some_prefix()));
+            added.push_back(some("lane-" + std::to_string(id), id));
             change.put.push_back(copy(added.back()));
         }
         next.insert(at, std::make_move_iterator(added.begin()),

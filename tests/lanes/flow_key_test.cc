@@ -7,6 +7,7 @@
 #include <memory>
 #include <random>
 
+#include "engine/bytes.hh"
 #include "tests/lanes/bed.hh"
 
 using namespace lanes;
@@ -27,6 +28,13 @@ const std::string ipv6_head = "6b8a bcde 0008 ";
 const std::string ipv6_addresses =
     "40 20010db8000000000000000000000001 20010db8000000000000000000000002 ";
 const std::string udp = "03e8 07d0 0008 0000";
+
+/// An IPv6 packet in a frame, its length as it is.
+Bytes ipv6_frame(const std::string& behind_length) {
+    Bytes frame = text_bytes(macs + "86dd" + ipv6_head + behind_length);
+    engine::store_be(&frame[18], static_cast<std::uint16_t>(frame.size() - 54));
+    return frame;
+}
 
 }  // namespace
 
@@ -96,8 +104,7 @@ TEST_CASE("IPv6 extension headers are skipped to the ports") {
         Row{"87", "84" + eight, 132, true}, Row{"3b", "", 59, false}, Row{"32", "", 50, false},
         Row{"3a", "", 58, false}, Row{"00", "11 ff 04 00000000 00", 17, false});
     INFO(row.first << " " << row.chain);
-    const FlowKey key = key_of(
-        text_bytes(macs + "86dd" + ipv6_head + row.first + ipv6_addresses + row.chain + udp));
+    const FlowKey key = key_of(ipv6_frame(row.first + ipv6_addresses + row.chain + udp));
     CHECK(key.version == 6);
     CHECK(key.dscp == 0x2e);
     CHECK(key.protocol == row.protocol);
@@ -110,8 +117,7 @@ TEST_CASE("IPv6 extension headers are skipped to the ports") {
 TEST_CASE("a chain of extension headers longer than the limit has no ports") {
     std::string chain;
     for (unsigned i = 0; i < 20; ++i) chain += "3c 00 01 04 00000000";
-    const FlowKey key =
-        key_of(text_bytes(macs + "86dd" + ipv6_head + "3c" + ipv6_addresses + chain + udp));
+    const FlowKey key = key_of(ipv6_frame("3c" + ipv6_addresses + chain + udp));
     CHECK(key.protocol == 60);
     CHECK(key.known == FlowKey::has_ip);
 }
@@ -152,9 +158,9 @@ TEST_CASE("an IP version that is not that of the EtherType is no IP") {
 TEST_CASE("every truncation of every kind of frame is read without a step beyond it") {
     const std::vector<Bytes> frames = {
         text_bytes(macs + "0800" + ipv4), text_bytes(macs + "8100 0064 0800" + ipv4),
-        text_bytes(macs + "86dd" + ipv6_head + "11" + ipv6_addresses + udp),
-        text_bytes(macs + "86dd" + ipv6_head + "00" + ipv6_addresses + "2b00010400000000" +
-                   "3c00010400000000" + "2c00010400000000" + "1100000000000001" + udp)};
+        ipv6_frame("11" + ipv6_addresses + udp),
+        ipv6_frame("00" + ipv6_addresses + "2b00010400000000" + "3c00010400000000" +
+                   "2c00010400000000" + "1100000000000001" + udp)};
     for (const Bytes& frame : frames) {
         const FlowKey whole = key_of(frame);
         for (std::size_t len = 0; len <= frame.size(); ++len) {
@@ -190,4 +196,18 @@ TEST_CASE("random frames are read without a step beyond them") {
         key_of(frame);
         key_of(frame, engine::PortKind::ip);
     }
+}
+
+TEST_CASE("what lies behind an IPv6 packet is padding and no ports") {
+    const auto ports_of = [&](const std::string& length, const std::string& rest) {
+        return key_of(text_bytes(macs + "86dd 6b8abcde " + length + rest)).known;
+    };
+    const std::string plain = "11" + ipv6_addresses + udp;
+    CHECK((ports_of("0008 ", plain) & FlowKey::has_ports) != 0);
+    CHECK((ports_of("0004 ", plain) & FlowKey::has_ports) != 0);
+    CHECK((ports_of("0003 ", plain) & FlowKey::has_ports) == 0);
+    CHECK((ports_of("0000 ", plain) & FlowKey::has_ports) == 0);
+    // A jumbogram says its length in an option.
+    const std::string jumbo = "00" + ipv6_addresses + "1100 c204 00000010 " + udp;
+    CHECK((ports_of("0000 ", jumbo) & FlowKey::has_ports) != 0);
 }

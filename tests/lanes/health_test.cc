@@ -84,6 +84,29 @@ TEST_CASE("loss: what was sent less what was accepted, session by session") {
     CHECK(meter.lost() == 1);
 }
 
+TEST_CASE("loss: what the last heartbeat of a session overtook is not lost when it comes") {
+    LinkMeter meter;
+    meter.open(0, LinkMeter::Start::follows);
+    meter.heard(0, {ns_per_second, 100, 78, 0}, 1, 1);
+    CHECK(meter.lost() == 22);
+    // It may be in use still, and then more than these 22 may have come since.
+    CHECK_FALSE(meter.awaits(0));
+    meter.came(0, 100);
+    CHECK(meter.lost() == 22);
+    meter.open(1, LinkMeter::Start::follows);
+    CHECK_FALSE(meter.awaits(0));
+    meter.heard(1, {2 * ns_per_second, 5, 5, 0}, 2, 2);
+    CHECK(meter.awaits(0));
+    CHECK_FALSE(meter.awaits(1));
+    meter.came(0, 98);
+    CHECK(meter.lost() == 2);
+    meter.came(0, 100);
+    CHECK(meter.lost() == 0);
+    CHECK_FALSE(meter.awaits(0));
+    meter.close(0, 100);
+    CHECK(meter.lost() == 0);
+}
+
 TEST_CASE("a session that was joined late counts from the first heartbeat on") {
     LinkMeter meter;
     meter.open(2, LinkMeter::Start::late);

@@ -37,7 +37,7 @@ LaneSpec SealedBed::sending() const {
             with.form == Form::ethernet ? over_ethernet(port, node_mac) : over_resolved(port, to);
         road.has_next_hop_mac = with.form == Form::ipv4 || with.form == Form::ipv6;
         if (road.has_next_hop_mac) road.next_hop_mac = node_mac;
-        roads.push_back(std::move(road));
+        roads.push_back(road);
     }
     LaneSpec lane = lane_spec("out", 101, Role::send, 0, std::move(roads));
     lane.cipher = with.cipher;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 
+#include "lanes/heartbeat.hh"
 #include "lanes/notes.hh"
 #include "tests/lanes/sealed_bed.hh"
 #include "tests/lanes/sealed_ends.hh"
@@ -127,6 +128,37 @@ TEST_CASE("a genuine announcement among more forged ones than there is room for 
     CHECK(bed.status_b().health.state == LaneState::up);
     CHECK(bed.b->drops(Drop::bad_mac) == 2 * Notes::slots);
     CHECK(bed.b->drops(Drop::control_full) == 0);
+}
+
+TEST_CASE("heartbeats of a clear lane, which anybody can forge, keep no announcement out") {
+    SealedBed bed;
+    bed.start_a(bed.sending());
+    std::vector<LaneSpec> lanes;
+    lanes.push_back(bed.receiving());
+    lanes.push_back(bed.receiving());
+    lanes[1].name = "open";
+    lanes[1].id = 7;
+    lanes[1].cipher = Cipher::none;
+    lanes[1].keys.reset();
+    bed.start_b(std::move(lanes));
+    std::vector<Bytes> genuine;
+    bed.pass(300 * ns_per_ms, [&](const Bytes& frame) {
+        genuine.push_back(frame);
+        return std::vector<Bytes>{};
+    });
+    REQUIRE(!genuine.empty());
+    Bytes heartbeat(wire::header_bytes + heartbeat_bytes_max);
+    wire::write_header(heartbeat.data(), {0x11, 0, wire::control_subspace, 7, 0});
+    heartbeat.resize(wire::header_bytes +
+                     write_heartbeat(heartbeat.data() + wire::header_bytes, bed.time.unix_ns, {}));
+    // Control does not look while they come.
+    const std::vector<Bytes> burst(32, bed.carry(heartbeat));
+    for (std::size_t i = 0; i < 2 * Notes::slots; i += burst.size()) bed.give(burst);
+    bed.give(genuine);
+    bed.pass(20 * ns_per_ms, [](const Bytes&) { return std::vector<Bytes>{}; });
+    CHECK(bed.status_b().health.state == LaneState::up);
+    CHECK(bed.b->drops(Drop::control_full) == 0);
+    CHECK(bed.b->control->totals().balanced());
 }
 
 TEST_CASE("forgers who know the public key cost ten openings a second, and the lane stays up") {

@@ -6,7 +6,6 @@
 
 using namespace lanes;
 using namespace lanes::test;
-using engine::Drop;
 
 namespace {
 

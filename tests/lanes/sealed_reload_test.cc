@@ -280,3 +280,26 @@ TEST_CASE("two lanes have nothing to do with each other: keys, numbers, failures
     CHECK(bed.status_b("in2").health.state == LaneState::silent);
     CHECK(bed.b->control->totals().dropped() == 0);
 }
+
+TEST_CASE("an announcement that a worker sees before Control has taken its lane up is not lost") {
+    SealedBed bed;
+    bed.start_b(std::vector<LaneSpec>{});
+    bed.start_a(bed.sending());
+    std::vector<Bytes> announcements;
+    bed.pass(300 * ns_per_ms, [&](const Bytes& frame) {
+        if (bed.is_announcement(frame)) announcements.push_back(frame);
+        return std::vector<Bytes>{};
+    });
+    REQUIRE_FALSE(announcements.empty());
+    bed.queue({announcements.front()});
+    // The worker runs whenever Control asks for the time: also between the programs that serve the
+    // lane and the lane's keys.
+    bed.b->clock.asked = [&] { bed.b->control->workers()[0]->round(); };
+    reload_b(bed, bed.receiving());
+    bed.b->clock.asked = nullptr;
+    CHECK(bed.b->drops(Drop::unknown_lane) == 0);
+    bed.b->pass(20 * ns_per_ms);
+    CHECK(bed.b->control->totals().absorbed == 1);
+    CHECK(bed.status_b().has_session);
+    CHECK(bed.b->control->totals().balanced());
+}

@@ -153,6 +153,18 @@ TEST_CASE("a state directory that cannot be is refused in words") {
     CHECK(names_in(scratch / "") == std::set<std::string>{"file"});
 }
 
+TEST_CASE("a state directory that everybody may write to is refused") {
+    const ScratchDirectory scratch;
+    const std::string path = scratch / "open";
+    REQUIRE(::mkdir(path.c_str(), 0700) == 0);
+    for (const unsigned mode : {0707u, 0777u, 01777u, 0702u}) {
+        REQUIRE(::chmod(path.c_str(), mode) == 0);
+        CHECK_THAT(refusal(path), Catch::Contains("everybody") && Catch::Contains("chmod o-w"));
+    }
+    REQUIRE(::chmod(path.c_str(), 0770) == 0);
+    CHECK(refusal(path) == "(opened)");
+}
+
 TEST_CASE("a state directory that may not be written to is refused") {
     const ScratchDirectory scratch;
     REQUIRE(::mkdir((scratch / "state").c_str(), 0755) == 0);

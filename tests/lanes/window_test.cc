@@ -265,7 +265,7 @@ TEST_CASE("a window agrees with a twin that forgets nothing") {
                            : seed % 3 == 1 ? (1ull << 37) - 50'000
                                            : 0;
     for (unsigned round = 0; round < 60'000; ++round) {
-        std::uint64_t sequence = newest;
+        std::uint64_t sequence = 0;
         switch (random() % 8) {
             case 0:
             case 1:
@@ -295,7 +295,8 @@ TEST_CASE("runs agree with the twin number by number") {
     Twin twin;
     for (unsigned round = 0; round < 20'000; ++round) {
         const std::uint64_t block = round / 20 + random() % (2 * words);
-        const std::uint64_t wanted = random() & random();
+        std::uint64_t wanted = random();
+        wanted &= random();  // a quarter of the numbers
         const Window::Outcome outcome = bed.window.commit(block, wanted);
         for (unsigned i = 0; i < 64; ++i) {
             if ((wanted >> i & 1) == 0) continue;

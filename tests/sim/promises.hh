@@ -17,7 +17,8 @@
 //  clock     No session is made whose stamp is more than an hour ahead of the receiver's clock, or,
 //            when it remembered nothing, more than 300 s away from it.
 //  stamps    A sender announces with rising stamps, over restarts too, unless its record was lost
-//            or set back since.
+//            or set back since. (Clocks are set by less than a day here; announcer_test.cc has what
+//            is done when one is set by more.)
 //  counters  Each packet that is handed to a receiver ends in exactly one counter: delivered,
 //            heartbeat, one verdict on an announcement, or one reason to drop it. And each packet
 //            that was put on the network was handed over, lost, or is under way.

@@ -85,10 +85,10 @@ TEST_CASE("every promise holds, whatever befalls the network, the clocks, the di
 TEST_CASE("each mutation breaks the promise that it is meant to break") {
     for (const MutationText& text : mutation_texts) {
         // Those that take hundreds of seeds would take minutes in a checked build.
-        const bool quick = text.mutation == Mutation::no_window ||
-                           text.mutation == Mutation::reused_secret ||
-                           text.mutation == Mutation::one_session;
-        if (!fast_build && !quick) continue;
+        if (!fast_build && text.mutation != Mutation::no_window &&
+            text.mutation != Mutation::reused_secret && text.mutation != Mutation::one_session) {
+            continue;
+        }
         INFO(text.name << ": " << text.what << "; expected to break: " << text.promise);
         CHECK(caught_by(text.mutation, text.promise) != 0);
     }

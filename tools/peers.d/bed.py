@@ -123,8 +123,8 @@ class Bed:
             return
         wire = self.host("oslo").packet("eth1")
         try:
-            lab.equal(ends.near.ping(ends.address, count=5, size=600,
-                                     options=("-p", MARKER.hex())), 5, "answers")
+            ends.near.run("ping", "-c", "5", "-i", "0.02", "-s", "600", "-p", MARKER.hex(),
+                          ends.address)
             frames = [frame for frame in lab.receive_all(wire, quiet=0.05) if len(frame) > 600]
         finally:
             wire.close()
